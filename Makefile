@@ -1,0 +1,70 @@
+# Everything a learner or contributor does. Without make: see "Plain commands" in README.md.
+# uv is used when it works, else python -m venv and pip. PYTHON=python3.12 picks another interpreter.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
+
+.PHONY: help env lab test check format notebooks bench live lock clean
+help:
+	@echo "make lab        open the lessons in JupyterLab"
+	@echo "make test       run the tests"
+	@echo "make check      format check, lint, types, tests"
+	@echo "make env        only prepare $(VENV)"
+	@echo "make format     format and sort imports"
+	@echo "make notebooks  run every notebook from top to bottom"
+	@echo "make live       only the tests with real processes"
+	@echo "make bench      the benchmarks"
+	@echo "make lock       resolve requirements.lock anew (needs uv)"
+
+env: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+ifeq ($(UV),uv)
+	@test -x $(BIN)/python || uv venv --quiet --python '>=3.11' $(VENV)
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "minimq needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@touch $@
+
+lab: env
+	$(BIN)/minimq lab
+
+# PYTEST_ARGS='-k offset' narrows it down.
+test: env
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: env
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+format: env
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+notebooks: env
+	$(BIN)/python -m pytest tests/notebooks $(PYTEST_ARGS)
+
+live: env
+	$(BIN)/python -m pytest -m live $(PYTEST_ARGS)
+
+bench: env
+	$(BIN)/minimq bench
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --upgrade \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	    pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
