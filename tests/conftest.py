@@ -1,0 +1,128 @@
+"""What every test may count on: markers with their needs, forbidden skips, longer loops on request.
+
+Run with MINIMQ_CI=1 (as .ci/run does), a skip is a failure unless the test carries
+`@pytest.mark.may_skip("reason")`, and the slow tests take part.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+SKIPS_FORBIDDEN = os.environ.get("MINIMQ_CI", "") not in ("", "0")
+LONG_FACTOR = 20
+
+PROPERTY_SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("default", max_examples=60, **PROPERTY_SETTINGS)
+settings.register_profile("long", max_examples=60 * LONG_FACTOR, **PROPERTY_SETTINGS)
+
+
+def chromium() -> str | None:
+    """The browser to drive: $CHROMIUM, or the distribution's."""
+    named = os.environ.get("CHROMIUM")
+    return named or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def missing_browser() -> str | None:
+    if not chromium():
+        return "no Chromium: apt install chromium fonts-dejavu-core, or set CHROMIUM"
+    if importlib.util.find_spec("playwright") is None:
+        return "no playwright: pip install playwright"
+    return None
+
+
+def missing_cpp_client() -> str | None:
+    found = importlib.util.find_spec("rocketmq") is not None
+    return None if found else "no C++ client: pip install rocketmq==0.4.4 (x86-64 Linux only)"
+
+
+def missing_java() -> str | None:
+    absent = [tool for tool in ("java", "javac", "mvn") if not shutil.which(tool)]
+    return f"the genuine RocketMQ needs {' and '.join(absent)}" if absent else None
+
+
+# marker -> what this machine lacks for it, or None
+NEEDS: dict[str, Callable[[], str | None]] = {
+    "browser": missing_browser,
+    "cpp": missing_cpp_client,
+    "genuine": missing_java,
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help=f"slow tests too, and {LONG_FACTOR} times more rounds in loops and properties",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("long" if config.getoption("--long") else "default")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    skips = "forbidden" if SKIPS_FORBIDDEN else "allowed, with their reason"
+    return f"minimq: skips {skips}; slow tests {'in' if slow_wanted(config) else 'left out'}"
+
+
+def slow_wanted(config: pytest.Config) -> bool:
+    named = any("::" in argument for argument in config.args)
+    return bool(SKIPS_FORBIDDEN or config.getoption("--long") or config.option.markexpr or named)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker, missing in NEEDS.items():
+            if item.get_closest_marker(marker) and (reason := missing()):
+                item.add_marker(pytest.mark.skip(reason=reason))
+    if not slow_wanted(config):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    allowed = item.get_closest_marker("may_skip") or hasattr(report, "wasxfail")
+    if SKIPS_FORBIDDEN and report.skipped and not allowed:
+        fail_instead(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if SKIPS_FORBIDDEN and report.skipped:
+        fail_instead(report)
+    return report
+
+
+def fail_instead(report: pytest.TestReport | pytest.CollectReport) -> None:
+    where = report.longrepr
+    reason = where[2] if isinstance(where, tuple) else str(where)
+    report.outcome = "failed"
+    report.longrepr = f"MINIMQ_CI=1 forbids skips, and this was one: {reason}"
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> Callable[[int], int]:
+    """`for _ in range(rounds(50))`: that often in a plain run, LONG_FACTOR times more with --long."""
+    factor = LONG_FACTOR if request.config.getoption("--long") else 1
+    return lambda usual: usual * factor
