@@ -123,6 +123,6 @@ def project_root() -> Path:
 
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> Callable[[int], int]:
-    """`for _ in range(rounds(50))`: that often in a plain run, LONG_FACTOR times more with --long."""
+    """`for _ in range(rounds(50))`: 50 in a plain run, LONG_FACTOR times as many with --long."""
     factor = LONG_FACTOR if request.config.getoption("--long") else 1
     return lambda usual: usual * factor
