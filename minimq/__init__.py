@@ -1,0 +1,1 @@
+"""minimq: Apache RocketMQ's name server, broker, producer and consumers in readable Python."""

@@ -1,0 +1,131 @@
+"""Where a listener runs: worker threads in a live process, virtual time in a simulation.
+
+Java:    ThreadPoolExecutor of ConsumeMessageConcurrentlyService and friends
+Differs: no future per message. Results wait in a deque and wake the loop once per burst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+Call = Callable[[], Any]
+Done = Callable[[Any, BaseException | None], None]
+"""Gets the result or the exception, on the loop."""
+
+
+class Executor(Protocol):
+    def submit(self, call: Call, done: Done, work_millis: float = 0) -> None:
+        """Run `call`, then spend `work_millis` more; afterwards `done` on the loop."""
+
+    def shutdown(self) -> None:
+        """Take no more work; what waits is forgotten, what runs may end."""
+
+
+class ExecutorFactory(Protocol):
+    def __call__(self, name: str, threads: int) -> Executor: ...
+
+
+_Job = tuple[Call, Done, float]
+
+
+class ThreadExecutor:
+    """`threads` daemon workers named `name_1 …`, started when first needed."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._name = name
+        self._threads_max = threads
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._results: deque[tuple[Done, Any, BaseException | None]] = deque()
+        self._woken = False
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+
+    def submit(self, call: Call, done: Done, work_millis: float = 0) -> None:
+        if self._closed:
+            return
+        self._jobs.put((call, done, work_millis))
+        if len(self._threads) < self._threads_max and self._jobs.qsize() > self._idle:
+            number = len(self._threads) + 1
+            thread = threading.Thread(target=self._work, name=f"{self._name}_{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def shutdown(self) -> None:
+        self._closed = True
+        while not self._jobs.empty():
+            self._jobs.get()
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while True:
+            self._idle += 1
+            job = self._jobs.get()
+            self._idle -= 1
+            if job is None:
+                return
+            call, done, work_millis = job
+            try:
+                result, error = call(), None
+            except BaseException as raised:  # a listener may raise anything, SystemExit included
+                result, error = None, raised
+            if work_millis > 0:
+                time.sleep(work_millis / 1_000)
+            self._results.append((done, result, error))
+            if not self._woken:
+                self._woken = True
+                self._wake()
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:  # the loop is closed: nobody wants the result any more
+            self._closed = True
+
+    def _deliver(self) -> None:
+        self._woken = False
+        while self._results:
+            done, result, error = self._results.popleft()
+            done(result, error)
+
+
+class LoopExecutor:
+    """Runs calls on the loop, at most `threads` at a time in virtual time."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._free = threads
+        self._waiting: deque[_Job] = deque()
+        self._closed = False
+
+    def submit(self, call: Call, done: Done, work_millis: float = 0) -> None:
+        self._waiting.append((call, done, work_millis))
+        asyncio.get_running_loop().call_soon(self._take)
+
+    def shutdown(self) -> None:
+        self._closed = True
+        self._waiting.clear()
+
+    def _take(self) -> None:
+        if self._closed or not self._waiting or not self._free:
+            return
+        self._free -= 1
+        call, done, work_millis = self._waiting.popleft()
+        try:
+            result, error = call(), None
+        except Exception as raised:
+            result, error = None, raised
+        asyncio.get_running_loop().call_later(work_millis / 1_000, self._end, done, result, error)
+
+    def _end(self, done: Done, result: Any, error: BaseException | None) -> None:
+        self._free += 1
+        if not self._closed:
+            done(result, error)
+            self._take()

@@ -1,0 +1,122 @@
+"""Where a process puts its events: a bounded ring of plain tuples, drained in batches.
+
+Emitting never waits. When the ring is full the oldest detail events make room; what was dropped is
+counted and travels with the next batch, so that readers know that they miss something.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from minimq.errors import RemoteCommandError
+from minimq.telemetry.catalog import CATALOG
+from minimq.telemetry.event import Event, EventType, RawEvent
+
+RING_EVENTS_MAX = 32_768
+"""Events that a process keeps for its next batch."""
+BATCH_VERSION = 1
+
+
+class Recorder:
+    """Collects events of one process. `listening` says whether anybody wants details."""
+
+    def __init__(
+        self, process: str, now_micros: Callable[[], int], ring_events_max: int = RING_EVENTS_MAX
+    ) -> None:
+        self.process = process
+        self.listening = False
+        self.dropped = 0
+        self._now_micros = now_micros
+        self._ring_events_max = ring_events_max
+        self._ring: deque[RawEvent] = deque()
+        self._seq = 0
+
+    def emit(self, event_type: EventType, service: str, *values: Any) -> None:
+        """Record one event; `values` in the order of `event_type.fields`, JSON scalars only."""
+        if not (event_type.state or self.listening):
+            return
+        self._seq += 1
+        self._ring.append((self._now_micros(), self._seq, event_type, service, *values))
+        if len(self._ring) > self._ring_events_max:
+            self._make_room()
+
+    def drain(self) -> tuple[list[RawEvent], int]:
+        """Take everything recorded so far, gauges thinned to their newest, and the drop count."""
+        ring, self._ring = self._ring, deque()
+        dropped, self.dropped = self.dropped, 0
+        return _thin(ring), dropped
+
+    def pending(self) -> int:
+        return len(self._ring)
+
+    def _make_room(self) -> None:
+        """Drop the oldest half of the details; if only state is left, thin gauges, then drop."""
+        limit = self._ring_events_max // 2
+        kept: deque[RawEvent] = deque()
+        surplus = len(self._ring) - limit
+        for raw in self._ring:
+            if surplus > 0 and not raw[2].state:
+                surplus -= 1
+                self.dropped += 1
+            else:
+                kept.append(raw)
+        if surplus > 0:
+            kept = deque(_thin(kept))
+        while len(kept) > self._ring_events_max:
+            kept.popleft()
+            self.dropped += 1
+        self._ring = kept
+
+
+def _thin(ring: Iterable[RawEvent]) -> list[RawEvent]:
+    """Keep of each gauge only the newest value of each thing it measures."""
+    newest: dict[tuple[Any, ...], int] = {}
+    events = list(ring)
+    for raw in events:
+        latest_of = raw[2].latest_of
+        if latest_of is not None:
+            newest[(raw[2].number, *(raw[4 + place] for place in latest_of))] = raw[1]
+    if not newest:
+        return events
+    keep = set(newest.values())
+    return [raw for raw in events if raw[2].latest_of is None or raw[1] in keep]
+
+
+def to_event(process: str, raw: RawEvent) -> Event:
+    at_micros, seq, event_type, service = raw[:4]
+    return Event(
+        at_micros,
+        process,
+        seq,
+        service,
+        event_type.name,
+        dict(zip(event_type.fields, raw[4:], strict=True)),
+    )
+
+
+def pack_batch(raws: list[RawEvent], dropped: int) -> bytes:
+    """One version byte, then JSON `[dropped, [[at, seq, number, service, value…], …]]`."""
+    rows = [[raw[0], raw[1], raw[2].number, *raw[3:]] for raw in raws]
+    text = json.dumps([dropped, rows], separators=(",", ":"), default=str)
+    return bytes((BATCH_VERSION,)) + text.encode()
+
+
+def unpack_batch(process: str, data: bytes) -> tuple[list[Event], int]:
+    """Undo `pack_batch`; RemoteCommandError when the bytes are not one."""
+    if data[:1] != bytes((BATCH_VERSION,)):
+        raise RemoteCommandError(f"event batch of {process}: unknown version {data[:1]!r}")
+    try:
+        dropped, rows = json.loads(data[1:])
+        return list(_rows_to_events(process, rows)), int(dropped)
+    except (ValueError, TypeError, IndexError, KeyError) as error:
+        raise RemoteCommandError(f"event batch of {process}: {error}") from error
+
+
+def _rows_to_events(process: str, rows: list[list[Any]]) -> Iterator[Event]:
+    for at_micros, seq, number, service, *values in rows:
+        event_type = CATALOG[number]
+        fields = dict(zip(event_type.fields, values, strict=True))
+        yield Event(at_micros, process, seq, service, event_type.name, fields)
