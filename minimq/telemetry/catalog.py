@@ -47,13 +47,13 @@ CHANNEL_CLOSED = state("remoting.channel.closed", "A connection ended.", "peer o
 FRAME_SENT = detail(
     "remoting.frame.sent",
     "A frame left: code is the request's or the answer's, flag bit 0 marks an answer.",
-    "peer code opaque flag size_bytes",
+    "peer code opaque flag body_bytes",
     holdable=True,
 )
 FRAME_RECEIVED = detail(
     "remoting.frame.received",
     "A whole frame arrived.",
-    "peer code opaque flag size_bytes",
+    "peer code opaque flag body_bytes",
     holdable=True,
 )
 FRAME_REFUSED = state(
