@@ -1,0 +1,268 @@
+"""A real JupyterLab in a real Chromium, driven from a test.
+
+    with Lab(folder) as lab:
+        page = lab.open("00.ipynb")             # one document, kernel connected and idle
+        lab.run_all(page)                       # raises what a cell raised
+        lab.click(page, "Add consumer")         # a button by what it says
+        lab.wait_text(page, "consumers: 2")     # in the outputs, not in the code
+        lab.shot(page, "shots/two.png")
+        assert not lab.outside                  # nothing left this machine
+
+The server gets the settings of `minimq lab`, so what is tested is what a learner sees. It lives in
+a temporary folder and ends with the block, together with its kernels and the browser.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
+
+from minimq.lab import document_url, free_port, lab_arguments, prepare_settings
+from tests.conftest import chromium
+
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+ACTION_SECONDS = 30.0
+LOG_TAIL_CHARS = 3000
+
+# As root, without a GPU, without calls to the browser's maker; timers at full speed in every tab.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+]
+
+NOTEBOOK = "window.jupyterapp.shell.currentWidget"
+KERNEL_IDLE = f"""() => {{
+  const kernel = window.jupyterapp && {NOTEBOOK} && {NOTEBOOK}.sessionContext?.session?.kernel;
+  return !!kernel && kernel.connectionStatus === 'connected' && kernel.status === 'idle'; }}"""
+# Settles when the last cell has finished; off-screen cells are not in the DOM, so ask the model.
+RUN_ALL = f"""async (millis) => {{
+  const late = new Promise(done => setTimeout(() => done('late'), millis));
+  const run = window.jupyterapp.commands.execute('notebook:run-all-cells');
+  const end = await Promise.race([run, late]);
+  const errors = [];
+  for (const cell of {NOTEBOOK}.content.model.sharedModel.cells)
+    for (const output of cell.outputs || [])
+      if (output.output_type === 'error') errors.push(`${{output.ename}}: ${{output.evalue}}`);
+  return {{late: end === 'late', errors}}; }}"""
+EXECUTE = f"""async (code) => {{
+  const kernel = {NOTEBOOK}.sessionContext.session.kernel;
+  const future = kernel.requestExecute({{code, store_history: false}});
+  let text = '', error = '';
+  future.onIOPub = ({{header, content}}) => {{
+    if (header.msg_type === 'stream') text += content.text;
+    if (header.msg_type === 'error') error = content.traceback.join('\\n'); }};
+  await future.done;
+  return {{text, error}}; }}"""
+
+
+class CellError(AssertionError):
+    """A cell of the notebook raised."""
+
+
+class Lab:
+    """A JupyterLab server on `root` and a browser beside it."""
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        dark: bool = False,
+        viewport: tuple[int, int] = (1280, 900),
+        reduced_motion: bool = False,
+    ) -> None:
+        self.root = Path(root).resolve()
+        self.dark, self.viewport, self.reduced_motion = dark, viewport, reduced_motion
+        self.outside: list[str] = []  # requests that went to another machine
+        self.failed: list[str] = []  # requests that failed
+        self.console: list[str] = []  # errors in the browser's console
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Lab:
+        with contextlib.ExitStack() as stack:
+            self._state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
+            self._start_server(stack)
+            self._start_browser(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    # -- the server
+
+    def _start_server(self, stack: contextlib.ExitStack) -> None:
+        self.port, self._token = free_port(), os.urandom(12).hex()
+        self.url = f"http://127.0.0.1:{self.port}"
+        prepare_settings(self._state)
+        arguments = lab_arguments(
+            self.root, self._state, port=self.port, url="/lab", browser=False
+        )
+        own = {
+            "JUPYTER_TOKEN": self._token,
+            "JUPYTER_CONFIG_DIR": str(self._state / "config"),
+            "JUPYTER_RUNTIME_DIR": str(self._state / "runtime"),
+            "IPYTHONDIR": str(self._state / "ipython"),
+        }
+        self._log = self._state / "server.log"
+        log = stack.enter_context(self._log.open("wb"))
+        self.server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *arguments, "--LabApp.expose_app_in_browser=True"],
+            env={**os.environ, **own},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        stack.callback(self._stop_server)
+        self._wait_served()
+
+    def _wait_served(self) -> None:
+        for _ in range(int(START_SECONDS / 0.1)):
+            with contextlib.suppress(OSError):
+                self.request("GET", "/api/status")
+                return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.server.wait(0.1)
+                break
+        log = self._log.read_text(errors="replace")[-LOG_TAIL_CHARS:]
+        raise RuntimeError(f"JupyterLab did not start (exit {self.server.poll()}):\n{log}")
+
+    def _stop_server(self) -> None:
+        self.server.terminate()  # the server ends its kernels first
+        try:
+            self.server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.server.pid, signal.SIGKILL)
+            self.server.wait()
+
+    def request(self, method: str, path: str) -> Any:
+        """Call the server's REST interface; None when it answers nothing."""
+        headers = {"Authorization": f"token {self._token}"}
+        request = urllib.request.Request(self.url + path, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    # -- the browser
+
+    def _start_browser(self, stack: contextlib.ExitStack) -> None:
+        playwright = stack.enter_context(sync_playwright())
+        self._browser: Browser = playwright.chromium.launch(
+            executable_path=chromium(), args=CHROMIUM_FLAGS
+        )
+        stack.callback(self._browser.close)
+
+    def _context(self, dark: bool) -> BrowserContext:
+        context = self._browser.new_context(
+            viewport={"width": self.viewport[0], "height": self.viewport[1]},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce" if self.reduced_motion else "no-preference",
+        )
+        context.set_default_timeout(ACTION_SECONDS * 1000)
+        context.on("request", self._on_request)
+        context.on("requestfailed", lambda request: self.failed.append(request.url))
+        return context
+
+    def _on_request(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        local = (address.hostname, address.port) == ("127.0.0.1", self.port)
+        if address.scheme not in ("data", "blob", "about") and not local:
+            self.outside.append(request.url)
+
+    # -- pages
+
+    def open(self, notebook: str, *, dark: bool | None = None) -> Page:
+        """Open one notebook in a browser window of its own and wait for its kernel."""
+        wanted_dark = self.dark if dark is None else dark
+        page = self._context(wanted_dark).new_page()
+        page.on("console", lambda line: self._on_console(line.type, line.text))
+        page.on("pageerror", lambda error: self._on_console("error", str(error)))
+        page.goto(f"{self.url}{document_url(notebook)}?token={self._token}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        page.wait_for_function(KERNEL_IDLE)
+        theme = "JupyterLab Dark" if wanted_dark else "JupyterLab Light"
+        page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=theme)
+        return page
+
+    def _on_console(self, kind: str, text: str) -> None:
+        if kind == "error":
+            self.console.append(text)
+
+    def run_all(self, page: Page, *, timeout: float = 90.0) -> None:
+        """Run every cell and wait for the last; raise CellError with what cells raised."""
+        end = page.evaluate(RUN_ALL, timeout * 1000)
+        if end["errors"]:
+            raise CellError(" | ".join(end["errors"]))
+        if end["late"]:
+            raise TimeoutError(f"the notebook was still running after {timeout} s")
+
+    def execute(self, page: Page, code: str) -> str:
+        """Run code in the notebook's kernel, outside of any cell; return what it printed."""
+        answer = page.evaluate(EXECUTE, code)
+        if answer["error"]:
+            raise CellError(answer["error"])
+        printed: str = answer["text"]
+        return printed
+
+    def button(self, page: Page, text: str, nth: int = 0) -> Locator:
+        """A button in the outputs by its text: the whole of it, or else a part."""
+        buttons = page.locator(".jp-OutputArea-output button")
+        exact = buttons.filter(has_text=re.compile(rf"^\s*{re.escape(text)}\s*$"))
+        return (exact if exact.count() > nth else buttons.filter(has_text=text)).nth(nth)
+
+    def click(self, page: Page, text: str, nth: int = 0) -> None:
+        self.button(page, text, nth).wait_for()
+        self.button(page, text, nth).click()
+
+    def wait_text(self, page: Page, text: str, *, timeout: float = ACTION_SECONDS) -> None:
+        """Wait until an output, not the source of a cell, shows `text`."""
+        shown = page.locator(".jp-OutputArea-output").filter(has_text=text).first
+        shown.wait_for(timeout=timeout * 1000)
+
+    def wait_until(
+        self, page: Page, condition: Callable[[], bool], *, timeout: float = ACTION_SECONDS
+    ) -> None:
+        """Wait for something that only Python can see; the page lives on meanwhile."""
+        for _ in range(int(timeout / 0.05)):
+            if condition():
+                return
+            page.wait_for_timeout(50)
+        raise TimeoutError(f"not within {timeout} s: {condition}")
+
+    def shot(self, page: Page, path: str | Path, *, selector: str | None = None) -> Path:
+        """A picture of the window, or of the first element that `selector` finds."""
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        (page.locator(selector).first if selector else page).screenshot(path=file)
+        return file
+
+    def end(self, page: Page) -> None:
+        """Close the window and end its kernel, so that the next `open` starts from nothing."""
+        path = page.evaluate(f"() => {NOTEBOOK}.context.path")
+        page.context.close()
+        for session in self.request("GET", "/api/sessions"):
+            if session["path"] == path:
+                self.request("DELETE", f"/api/sessions/{session['id']}")
