@@ -5,6 +5,8 @@ Differs: the reader takes quoted and unquoted integer keys alike and turns an ob
          key into a MessageQueue, the only kind of key object RocketMQ writes.
 """
 
+import json
+import math
 import re
 import struct
 import zlib
@@ -55,7 +57,7 @@ def dumps_fastjson(value: object, *, quote_integer_keys: bool = False) -> str:
     if isinstance(value, int):
         return str(int(value))
     if isinstance(value, float):
-        return repr(value)
+        return repr(value) if math.isfinite(value) else "null"
     if isinstance(value, MessageQueue):
         return dumps_fastjson(value.to_json())
     if isinstance(value, dict):
@@ -89,10 +91,21 @@ def loads_fastjson(text: str | bytes) -> object:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
+    try:
+        return _load_standard(text)  # most bodies; in C
+    except (ValueError, RecursionError):
+        pass
     value, end = _value(text, _blanks(text, 0), 0)
     if _blanks(text, end) != len(text):
         raise ValueError(f"text after the JSON value at {end}")
     return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_load_standard = json.JSONDecoder(strict=False, parse_constant=_refuse_constant).decode
 
 
 def _blanks(text: str, at: int) -> int:

@@ -53,8 +53,6 @@ RECORD_MIN_SIZE = 91
 """The fixed part of a record whose hosts are IPv4."""
 TOPIC_MAX_BYTES = 127
 PROPERTIES_MAX_BYTES = 32_767
-MAX_MESSAGES_PER_BODY = 65_536
-"""Bound for the loops over a body; the frame limit allows no more records than this many."""
 
 _UINT = struct.Struct(">I")
 _PREFIX = struct.Struct(">II")
@@ -319,7 +317,7 @@ def tags_code(tags: str | None) -> int:
 @lru_cache(maxsize=4096)
 def encode_host(host: str) -> bytes:
     """`ip:port` (IPv6 in brackets or bare) as 4 or 16 address bytes and 4 port bytes."""
-    ip, colon, port = host.rpartition(":")
+    ip, _, port = host.rpartition(":")
     try:
         return ip_address(ip.strip("[]")).packed + _PORT.pack(int(port))
     except (ValueError, struct.error) as error:
