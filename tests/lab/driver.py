@@ -117,9 +117,7 @@ class Lab:
         self.port, self._token = free_port(), os.urandom(12).hex()
         self.url = f"http://127.0.0.1:{self.port}"
         prepare_settings(self._state)
-        arguments = lab_arguments(
-            self.root, self._state, port=self.port, url="/lab", browser=False
-        )
+        arguments = lab_arguments(self.root, self._state, port=self.port, url="/lab", browser=False)
         own = {
             "JUPYTER_TOKEN": self._token,
             "JUPYTER_CONFIG_DIR": str(self._state / "config"),
