@@ -1,0 +1,88 @@
+"""Listener pools: results come to the loop, at most so many calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from minimq.common.executor import LoopExecutor, ThreadExecutor
+from tests.helpers.virtual import loop_clock, run_virtual
+
+
+def test_threads_run_calls_and_results_come_to_the_loop():
+    async def main():
+        executor = ThreadExecutor("ConsumeMessageThread", 4)
+        results, names = [], set()
+        all_there = asyncio.Event()
+
+        def call(number):
+            names.add(threading.current_thread().name)
+            return number
+
+        def done(result, error):
+            assert threading.current_thread() is threading.main_thread()
+            assert error is None
+            results.append(result)
+            if len(results) == 100:
+                all_there.set()
+
+        for number in range(100):
+            executor.submit(lambda n=number: call(n), done)
+        await asyncio.wait_for(all_there.wait(), 10)
+        executor.shutdown()
+        return sorted(results), names
+
+    results, names = asyncio.run(main())
+    assert results == list(range(100))
+    assert 1 <= len(names) <= 4
+    assert all(name.startswith("ConsumeMessageThread_") for name in names)
+
+
+@pytest.mark.parametrize("raised", [ValueError("bad order"), SystemExit(3), KeyboardInterrupt()])
+def test_whatever_a_listener_raises_is_handed_back(raised):
+    async def main():
+        executor = ThreadExecutor("pool", 1)
+        outcome = asyncio.get_running_loop().create_future()
+
+        def call():
+            raise raised
+
+        executor.submit(call, lambda result, error: outcome.set_result(error))
+        error = await asyncio.wait_for(outcome, 10)
+        executor.shutdown()
+        return error
+
+    assert asyncio.run(main()) is raised
+
+
+def test_virtual_work_takes_virtual_time_and_respects_the_pool_size():
+    ends = []
+
+    async def main():
+        executor = LoopExecutor("pool", 2)
+        for number in range(5):
+            executor.submit(
+                lambda n=number: n,
+                lambda result, error: ends.append((result, loop_clock().seconds)),
+                work_millis=1_000,
+            )
+        await asyncio.sleep(10)
+
+    run_virtual(main())
+    assert ends == [(0, 1), (1, 1), (2, 2), (3, 2), (4, 3)]
+
+
+def test_after_shutdown_nothing_is_delivered():
+    ends = []
+
+    async def main():
+        executor = LoopExecutor("pool", 1)
+        executor.submit(lambda: 1, lambda result, error: ends.append(result), work_millis=50)
+        await asyncio.sleep(0.01)
+        executor.shutdown()
+        await asyncio.sleep(1)
+
+    run_virtual(main())
+    assert ends == []
