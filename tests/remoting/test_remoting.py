@@ -37,7 +37,7 @@ class Pair:
 
     def __init__(self, server_host, client_host):
         self.seen: list[RemotingCommand] = []
-        self.closed: list[str] = []
+        self.closed = asyncio.Event()
         self.queue = ProcessorQueue("EchoThread", requests_max=3)
         dispatcher = RequestDispatcher(server_host)
         dispatcher.register([ECHO], self._echo, self.queue)
@@ -46,7 +46,7 @@ class Pair:
         dispatcher.register([BROKEN], self._break, self.queue)
         self.server_host = server_host
         self.server = RemotingServer(
-            server_host, dispatcher, lambda connection, reason: self.closed.append(reason)
+            server_host, dispatcher, lambda connection, reason: self.closed.set()
         )
         self.client = RemotingClient(client_host)
 
@@ -209,8 +209,7 @@ def test_a_silent_connection_is_closed_after_two_minutes_of_the_peers_own_time()
         pair = await virtual_pair(pace)
         await pair.client.invoke(pair.address, request(), 3_000)
         await pair.client._scan.shutdown()
-        while not pair.closed:
-            await asyncio.sleep(0.5)
+        await pair.closed.wait()
         return loop_clock().seconds
 
     assert run_virtual(closed_at(1)) == pytest.approx(121, abs=2)
