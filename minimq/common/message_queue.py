@@ -21,3 +21,7 @@ class MessageQueue(NamedTuple):
 
     def to_json(self) -> dict[str, object]:
         return {"brokerName": self.broker_name, "queueId": self.queue_id, "topic": self.topic}
+
+
+NO_QUEUE = MessageQueue("", "", 0)
+"""Stands where a body that names no queue is read."""

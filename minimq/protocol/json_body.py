@@ -124,7 +124,8 @@ def _reader_of(hint: Any) -> Callable[[Any], object]:
     if hint is MessageQueue:
         return _read_message_queue
     if issubclass(hint, JsonBody):
-        return hint.from_json
+        read_body: Callable[[Any], object] = hint.from_json
+        return read_body
     if issubclass(hint, IntEnum):
         return _enum_reader(hint)
     return _READERS[hint]
