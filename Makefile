@@ -7,13 +7,14 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 
-.PHONY: help env lab test check format notebooks bench live lock clean
+.PHONY: help env lab test check format strip notebooks bench live lock clean
 help:
 	@echo "make lab        open the lessons in JupyterLab"
 	@echo "make test       run the tests"
 	@echo "make check      format check, lint, types, tests"
 	@echo "make env        only prepare $(VENV)"
 	@echo "make format     format and sort imports"
+	@echo "make strip      remove the outputs that running a lesson stored in notebooks/"
 	@echo "make notebooks  run every notebook from top to bottom"
 	@echo "make live       only the tests with real processes"
 	@echo "make bench      the benchmarks"
@@ -51,6 +52,9 @@ check: env
 format: env
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+strip: env
+	$(BIN)/jupyter nbconvert --log-level=ERROR --clear-output --inplace notebooks/*.ipynb
 
 notebooks: env
 	$(BIN)/python -m pytest tests/notebooks $(PYTEST_ARGS)

@@ -9,6 +9,7 @@ Differs: a task of the process's one loop instead of a thread; interruption is c
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from minimq.errors import MiniMQError
@@ -21,7 +22,7 @@ JOIN_TIMEOUT_MILLIS = 5_000
 """Java joins for 90 s; a service of ours that does not end in 5 s is cancelled."""
 
 
-class ServiceTask:
+class ServiceTask(ABC):
     """Subclass and write `run_once()`; the loop calls it until `shutdown()`."""
 
     service_name = "ServiceTask"
@@ -33,9 +34,9 @@ class ServiceTask:
         self._waiter: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @abstractmethod
     async def run_once(self) -> None:
         """One round: usually `await self.wait_for_running(interval)` and then the work."""
-        raise NotImplementedError
 
     def start(self) -> None:
         if self._task is None:

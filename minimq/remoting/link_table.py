@@ -56,7 +56,12 @@ class LinkTable:
         """Connecting over a cut cable: nothing happens until it is mended."""
         while not self.state(address).whole:
             mended = asyncio.Event()
-            unwatch = self.watch(address, lambda state, e=mended: e.set() if state.whole else None)  # type: ignore[misc]
+
+            def notice(state: LinkState, mended: asyncio.Event = mended) -> None:
+                if state.whole:
+                    mended.set()
+
+            unwatch = self.watch(address, notice)
             try:
                 await mended.wait()
             finally:
