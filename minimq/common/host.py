@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Protocol
+from typing import Any, Protocol
 
 from minimq.common.clock import Clock, SystemClock
 from minimq.common.executor import ExecutorFactory, ThreadExecutor
@@ -69,6 +69,8 @@ class Host:
     recorder: Recorder
     pace: Pace = field(default_factory=Pace)
     executor: ExecutorFactory = ThreadExecutor
+    singletons: dict[str, Any] = field(default_factory=dict)
+    """What Java keeps in statics, one of each per process (MQClientManager.getInstance())."""
 
 
 def system_host(

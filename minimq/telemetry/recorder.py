@@ -33,6 +33,7 @@ class Recorder:
         self._ring_events_max = ring_events_max
         self._ring: deque[RawEvent] = deque()
         self._seq = 0
+        self._from_threads: deque[RawEvent] = deque(maxlen=ring_events_max)
 
     def emit(self, event_type: EventType, service: str, *values: Any) -> None:
         """Record one event; `values` in the order of `event_type.fields`, JSON scalars only."""
@@ -43,14 +44,29 @@ class Recorder:
         if len(self._ring) > self._ring_events_max:
             self._make_room()
 
+    def emit_from_thread(self, event_type: EventType, service: str, *values: Any) -> None:
+        """As `emit`, from a listener's thread: stamped now, numbered when the loop drains."""
+        if event_type.state or self.listening:
+            self._from_threads.append((self._now_micros(), 0, event_type, service, *values))
+
     def drain(self) -> tuple[list[RawEvent], int]:
         """Take everything recorded so far, gauges thinned to their newest, and the drop count."""
+        if self._from_threads:
+            self._merge_threads()
         ring, self._ring = self._ring, deque()
         dropped, self.dropped = self.dropped, 0
         return _thin(ring), dropped
 
     def pending(self) -> int:
-        return len(self._ring)
+        return len(self._ring) + len(self._from_threads)
+
+    def _merge_threads(self) -> None:
+        """Number what other threads left and put it in its place by time."""
+        for _ in range(len(self._from_threads)):
+            self._seq += 1
+            at_micros, _, *rest = self._from_threads.popleft()
+            self._ring.append((at_micros, self._seq, *rest))
+        self._ring = deque(sorted(self._ring, key=_time_of))
 
     def _make_room(self) -> None:
         """Drop the oldest half of the details; if only state is left, thin gauges, then drop."""
@@ -69,6 +85,10 @@ class Recorder:
             kept.popleft()
             self.dropped += 1
         self._ring = kept
+
+
+def _time_of(raw: RawEvent) -> int:
+    return int(raw[0])
 
 
 def _thin(ring: Iterable[RawEvent]) -> list[RawEvent]:
