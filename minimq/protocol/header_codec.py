@@ -25,7 +25,7 @@ try:  # optional: the standard library reads the same, three times slower
 except ImportError:
     _load_fast = None
 
-INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+_MIN, _MAX = -(2**31), 2**31 - 1
 MAX_TEMPLATES = 512
 """How many sets of field names keep a template; more than that and the rest is sorted each time."""
 
@@ -56,21 +56,25 @@ def decode_header(header: bytes, serialize_type: int) -> RemotingCommand:
 
 
 def encode_json_header(command: RemotingCommand) -> bytes:
-    language = command.language
-    ext = command.ext_fields
-    remark = command.remark
+    language, ext, remark = command.language, command.ext_fields, command.remark
+    ext_text = _ext_text(ext) if ext else ""
+    # Enum members hash in Python code, so the usual one is compared before any table is asked.
+    language_text = _PYTHON_TEXT if language is _PYTHON else _language_text(language)
+    remark_text = "" if remark is None else f'"remark":{encode_basestring(remark)},'
     text = (
-        f'{{"code":{int(command.code)},{_ext_text(ext) if ext else ""}"flag":{command.flag},'
-        f"{f'{_LANGUAGE_TEXT[language]},' if language is not None else ''}"
-        f'"opaque":{command.opaque},'
-        f"{f'{_REMARK}{encode_basestring(remark)},' if remark is not None else ''}"
+        f'{{"code":{int(command.code)},{ext_text}"flag":{command.flag},{language_text}'
+        f'"opaque":{command.opaque},{remark_text}'
         f'"serializeTypeCurrentRPC":"JSON","version":{command.version}}}'
     )
     return text.encode("utf-8", "replace")
 
 
-_REMARK = '"remark":'
-_LANGUAGE_TEXT = {language: f'"language":"{language.name}"' for language in LanguageCode}
+def _language_text(language: LanguageCode | None) -> str:
+    return "" if language is None else f'"language":"{language.name}",'
+
+
+_PYTHON = LanguageCode.PYTHON
+_PYTHON_TEXT = _language_text(_PYTHON)
 
 
 def _ext_text(ext: dict[str, str]) -> str:
@@ -103,10 +107,17 @@ def _load_json(header: bytes) -> Any:
             return _load_fast(header)
         except ValueError:
             pass  # bad UTF-8 and lone surrogates are accepted below, as in Java
+    text = str(header, "utf-8", "replace").strip()  # C++ ends its header with a line end
     try:
-        return _load_slowly(str(header, "utf-8", "replace"))
+        value, end = _scan(text, 0)
+        if end == len(text):
+            return value
+        reason: object = f"text after {end}"
+    except StopIteration:
+        reason = "no value"
     except (ValueError, RecursionError) as error:
-        raise RemoteCommandError(f"header is no JSON: {error}") from error
+        reason = error
+    raise RemoteCommandError(f"header is no JSON: {reason}")
 
 
 def _refuse_constant(name: str) -> None:
@@ -114,9 +125,8 @@ def _refuse_constant(name: str) -> None:
 
 
 # Decimals stay the text they were: extFields may hold them, header numbers may not.
-_load_slowly = json.JSONDecoder(
-    strict=False, parse_float=str, parse_constant=_refuse_constant
-).decode
+_decoder: Any = json.JSONDecoder(strict=False, parse_float=str, parse_constant=_refuse_constant)
+_scan = _decoder.scan_once  # decode() would look for blanks with a regular expression, twice
 
 
 def decode_json_header(header: bytes) -> RemotingCommand:
@@ -124,43 +134,44 @@ def decode_json_header(header: bytes) -> RemotingCommand:
     if type(fields) is not dict:
         raise RemoteCommandError("header is no JSON object")
     get = fields.get
-    opaque = get("opaque")
-    if opaque is None:
-        raise RemoteCommandError("header without opaque")
+    code, opaque, flag, version = get("code"), get("opaque"), get("flag"), get("version")
+    if not (
+        type(code) is type(opaque) is type(flag) is type(version) is int
+        and _MIN <= code <= _MAX
+        and _MIN <= opaque <= _MAX
+        and _MIN <= flag <= _MAX
+        and _MIN <= version <= _MAX
+    ):
+        if opaque is None:
+            raise RemoteCommandError("header without opaque")
+        code, opaque = _int32("code", code), _int32("opaque", opaque)
+        flag, version = _int32("flag", flag), _int32("version", version)
     ext = get("extFields")
-    language = fields.get("language", "JAVA")
+    language = get("language", "JAVA")
     remark = get("remark")
-    if remark is not None and type(remark) is not str:
-        remark = _java_text(remark)
     return RemotingCommand(
-        _int32("code", get("code")),
-        _int32("opaque", opaque),
-        _int32("flag", get("flag")),
+        code,
+        opaque,
+        flag,
         _ext_strings(ext) if ext is not None else {},
         b"",
-        remark,
+        remark if remark is None or type(remark) is str else _java_text(remark),
         LANGUAGE_BY_NAME.get(language) if type(language) is str else _language_of(language),
-        _int32("version", get("version")),
+        version,
     )
 
 
 def _int32(name: str, value: Any) -> int:
-    if type(value) is not int:
-        value = _quoted_int(name, value)
-    if INT32_MIN <= value <= INT32_MAX:
-        return value  # type: ignore[no-any-return]
-    raise RemoteCommandError(f"{name} {value} is no 32-bit number")
-
-
-def _quoted_int(name: str, value: Any) -> int:
+    """A header number as fastjson reads it: possibly quoted, 0 for nothing."""
     if value is None or value == "":
         return 0
-    if type(value) in (str, bool):
-        try:
-            return int(value)
-        except ValueError:
-            pass
-    raise RemoteCommandError(f"{name} {str(value)[:40]!r} is no number")
+    try:
+        number = int(value) if type(value) in (int, str, bool) else _MAX + 1
+    except ValueError:
+        number = _MAX + 1
+    if _MIN <= number <= _MAX:
+        return number
+    raise RemoteCommandError(f"{name} {str(value)[:40]!r} is no 32-bit number")
 
 
 def _language_of(value: Any) -> LanguageCode | None:
