@@ -116,6 +116,7 @@ class Lab:
     def _start_server(self, stack: contextlib.ExitStack) -> None:
         self.port, self._token = free_port(), os.urandom(12).hex()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.mark = f"JUPYTER_TOKEN={self._token}"  # in the environment of all that it starts
         prepare_settings(self._state)
         arguments = lab_arguments(self.root, self._state, port=self.port, url="/lab", browser=False)
         own = {
