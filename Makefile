@@ -6,6 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
+# uv finds (or fetches) an interpreter by itself, unless one was named on the command line.
+WANTED := $(if $(filter file,$(origin PYTHON)),>=3.11,$(PYTHON))
 
 .PHONY: help env lab test check format strip notebooks bench live lock clean
 help:
@@ -24,7 +26,7 @@ env: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
 ifeq ($(UV),uv)
-	@test -x $(BIN)/python || uv venv --quiet --python '>=3.11' $(VENV)
+	@test -x $(BIN)/python || uv venv --quiet --python '$(WANTED)' $(VENV)
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
