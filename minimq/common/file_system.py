@@ -37,6 +37,9 @@ class OpenFile(Protocol):
 
 
 class FileSystem(Protocol):
+    flush_blocks: bool
+    """True if a flush may take long, so that live roles give it to a thread."""
+
     def open(self, path: str, size: int) -> OpenFile:
         """Open, or create with `size` zero bytes (sparse). An existing file keeps its size."""
 
@@ -57,7 +60,8 @@ class FileSystem(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file or a whole folder; nothing happens if it is not there."""
 
-    def truncate(self, path: str, size: int) -> None: ...
+    def truncate(self, path: str, size: int) -> None:
+        """Set a file's length; what is added reads as zeros. Close the file first."""
 
     def used_ratio(self) -> float:
         """How full the disk is, 0 to 1."""
@@ -108,6 +112,8 @@ class DiskFile:
 
 class DiskFileSystem:
     """Files below `root`, which is made when first needed."""
+
+    flush_blocks = True
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
@@ -185,15 +191,20 @@ class DiskFileSystem:
         self._locks.clear()
 
 
+def _zeros(size: int) -> mmap.mmap | bytearray:
+    """Bytes that take memory only once they are written."""
+    return mmap.mmap(-1, size) if size >= mmap.PAGESIZE else bytearray(size)
+
+
 class MemoryFile:
-    """A bytearray, and beside it what a power cut would leave."""
+    """Bytes in memory, and beside them what a power cut would leave."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.data = bytearray(size)
+        self.data: mmap.mmap | bytearray = _zeros(size)
         self.modified_millis = 0
         self._dirty: list[tuple[int, int]] = []
-        self._durable: bytearray | None = None
+        self._durable: mmap.mmap | bytearray | None = None
 
     def write(self, offset: int, data: bytes) -> None:
         self.data[offset : offset + len(data)] = data
@@ -216,18 +227,34 @@ class MemoryFile:
         """Nothing to release."""
 
     def track_power_cuts(self) -> None:
-        """From now on remember what was flushed; costs a second copy."""
+        """Remember what was flushed, from the file's beginning on; costs a second copy."""
         if self._durable is None:
-            self._durable = bytearray(self.data)
+            self._durable = _zeros(self.size)
 
     def power_cut(self) -> None:
         if self._durable is not None:
-            self.data = bytearray(self._durable)
+            self.data = _copy(self._durable, self.size)
             self._dirty.clear()
+
+    def resize(self, size: int) -> None:
+        """Keep the front, fill up with zeros; views taken before do not follow."""
+        self.data = _copy(self.data, size)
+        self.size = size
+        if self._durable is not None:
+            self._durable = _copy(self._durable, size)
+
+
+def _copy(data: mmap.mmap | bytearray, size: int) -> mmap.mmap | bytearray:
+    fresh = _zeros(size)
+    kept = min(size, len(data))
+    fresh[:kept] = data[:kept]
+    return fresh
 
 
 class MemoryFileSystem:
     """Lives as long as the object: a simulated process can end and start again on it."""
+
+    flush_blocks = False
 
     def __init__(self, track_power_cuts: bool = False) -> None:
         self._files: dict[str, MemoryFile] = {}
@@ -269,9 +296,7 @@ class MemoryFileSystem:
             self._files.pop(name, None)
 
     def truncate(self, path: str, size: int) -> None:
-        file = self._files[path]
-        del file.data[size:]
-        file.size = size
+        self._files[path].resize(size)
 
     def used_ratio(self) -> float:
         return self.disk_used_ratio

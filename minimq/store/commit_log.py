@@ -1,0 +1,244 @@
+"""The one log into which every message of every topic is appended.
+
+Java:    store.CommitLog, store.CommitLog.DefaultAppendMessageCallback
+Posts:   RocketMQ生产消费流程浅析
+Differs: the one loop of the process is the put lock. Flushing, replication and recovery are in
+         files of their own.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from minimq.common.sys_flag import BORNHOST_V6_FLAG, TRANSACTION_MASK
+from minimq.errors import LocalCommandError, StoreError
+from minimq.protocol.message_codec import (
+    RECORD_MIN_SIZE,
+    decode_batch,
+    encode_blank,
+    encode_record,
+)
+from minimq.store.dispatch import NOT_IN_QUEUES
+from minimq.store.mapped_file import MappedFile
+from minimq.store.mapped_file_queue import MappedFileQueue
+from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
+from minimq.store.store_config import MIN_BLANK_SIZE, MessageStoreConfig
+
+FOLDER = "commitlog"
+
+
+class SegmentError(StoreError):
+    """The next segment cannot be made."""
+
+
+class CommitLog:
+    """Appends and reads. `topic_queue_table` holds the next queue offset of (topic, queue)."""
+
+    def __init__(self, files: MappedFileQueue, config: MessageStoreConfig) -> None:
+        self.files = files
+        self.config = config
+        self.topic_queue_table: dict[tuple[str, int], int] = {}
+        self.store_timestamp = 0
+        """Of the newest record."""
+        self.segments_rolled = 0
+
+    @property
+    def min_offset(self) -> int:
+        return self.files.min_offset
+
+    @property
+    def max_offset(self) -> int:
+        return self.files.max_offset
+
+    # -- appending -------------------------------------------------------------------------------
+
+    def append(
+        self, message: MessageExtBrokerInner, store_host: bytes, now_millis: int
+    ) -> PutMessageResult:
+        """Put one message behind the last; a StoreError means that nothing changed."""
+        key = (message.topic, message.queue_id)
+        counts = message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
+        queue_offset = self.topic_queue_table.get(key, 0) if counts else 0
+        file = self._file_for(_size_of(message, store_host))
+        physical_offset = file.base_offset + file.wrote
+        data = _encode(message, store_host, now_millis, queue_offset, physical_offset)
+        file.append(data)
+        if counts:
+            self.topic_queue_table[key] = queue_offset + 1
+        end = physical_offset + len(data)
+        return self._appended(queue_offset, physical_offset, end, now_millis, store_host)
+
+    def append_batch(
+        self, batch: MessageExtBrokerInner, store_host: bytes, now_millis: int
+    ) -> tuple[PutMessageResult, list[AppendedRecord]]:
+        """Put all messages of an encoded batch with one write; they never straddle two files."""
+        messages = unfold_batch(batch)
+        sizes = [_size_of(message, store_host) for message in messages]
+        if sum(sizes) > self.config.record_size_max:
+            raise LocalCommandError(f"message size exceeded: batch of {sum(sizes)} bytes")
+        key = (batch.topic, batch.queue_id)
+        first_queue_offset = self.topic_queue_table.get(key, 0)
+        file = self._file_for(sum(sizes))
+        first = offset = file.base_offset + file.wrote
+        parts, records = [], []
+        for queue_offset, (message, size) in enumerate(
+            zip(messages, sizes, strict=True), first_queue_offset
+        ):
+            parts.append(_encode(message, store_host, now_millis, queue_offset, offset))
+            records.append((offset, size, message))
+            offset += size
+        file.append(b"".join(parts))
+        self.topic_queue_table[key] = first_queue_offset + len(messages)
+        result = self._appended(first_queue_offset, first, offset, now_millis, store_host)
+        result.record_offsets = tuple([record[0] for record in records])
+        return result, records
+
+    def append_data(self, offset: int, data: bytes) -> bool:
+        """On a slave: put the master's bytes where they belong. False if they belong elsewhere."""
+        if self.files.files and offset != self.max_offset:
+            return False
+        at = 0
+        while at < len(data):
+            file = self.files.last_file()
+            if file is None or file.full:
+                file = self.files.add_file(offset)
+                file.wrote = max(offset - file.base_offset, 0)
+            part = data[at : at + file.size - file.wrote]
+            file.append(part)
+            at += len(part)
+            offset += len(part)
+        return True
+
+    def _appended(
+        self, queue_offset: int, first: int, end: int, now_millis: int, store_host: bytes
+    ) -> PutMessageResult:
+        self.store_timestamp = now_millis
+        result = PutMessageResult(PutMessageStatus.PUT_OK)
+        result.queue_offset = queue_offset
+        result.commit_log_offset = first
+        result.next_offset = end
+        result.store_timestamp = now_millis
+        result.store_host = store_host
+        return result
+
+    def _file_for(self, size: int) -> MappedFile:
+        """The file that takes a record of `size`, a new one if the last is too full."""
+        files = self.files.files
+        if files:
+            file = files[-1]
+            room = file.size - file.wrote
+            if room >= size + MIN_BLANK_SIZE:
+                return file
+            if room > 0:
+                file.write(file.wrote, encode_blank(room))
+                file.wrote = file.size
+        try:
+            file = self.files.add_file()
+        except StoreError as error:
+            raise SegmentError(str(error)) from error
+        self.segments_rolled += 1
+        return file
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def view(self, offset: int, size: int) -> memoryview | None:
+        """`size` bytes of one file, without a copy; None if they are not (or no longer) there."""
+        file = self.files.find(offset)
+        if file is None:
+            return None
+        at = offset - file.base_offset
+        return file.view[at : at + size] if at + size <= file.wrote else None
+
+    def view_to_end(self, offset: int, most: int) -> memoryview | None:
+        """At most `most` bytes from `offset` to the end of what its file holds."""
+        file = self.files.find(offset)
+        if file is None:
+            return None
+        at = offset - file.base_offset
+        return file.view[at : min(at + most, file.wrote)] if at < file.wrote else None
+
+    def store_timestamp_of(self, offset: int, size: int) -> int:
+        """The store time of a record, -1 if it cannot be read."""
+        view = self.view(offset, size)
+        return -1 if view is None else record_store_timestamp(view)
+
+    def roll_next_file(self, offset: int) -> int:
+        return self.files.roll_next_file(offset)
+
+
+AppendedRecord = tuple[int, int, MessageExtBrokerInner]
+"""Log offset, size and message of one record of a batch."""
+
+_LONG = struct.Struct(">q")
+_SYS_FLAG_AT = 36
+_STORE_TIMESTAMP_AT = 56
+_V6_EXTRA = 12
+_FIXED_SIZE = 75
+"""A record without hosts, body, topic and properties."""
+
+
+def record_store_timestamp(view: memoryview) -> int:
+    """The store time of the record that begins the view, -1 if it is too short."""
+    if len(view) < RECORD_MIN_SIZE:
+        return -1
+    v6 = view[_SYS_FLAG_AT + 3] & BORNHOST_V6_FLAG
+    (stamp,) = _LONG.unpack_from(view, _STORE_TIMESTAMP_AT + (_V6_EXTRA if v6 else 0))
+    return int(stamp)
+
+
+def _size_of(message: MessageExtBrokerInner, store_host: bytes) -> int:
+    topic = message.topic
+    topic_size = len(topic) if topic.isascii() else len(topic.encode())
+    hosts = len(message.born_host) + len(store_host)
+    return _FIXED_SIZE + hosts + len(message.body) + topic_size + len(message.properties)
+
+
+def _encode(
+    message: MessageExtBrokerInner,
+    store_host: bytes,
+    now_millis: int,
+    queue_offset: int,
+    physical_offset: int,
+) -> bytes:
+    return encode_record(
+        message.topic,
+        message.body,
+        message.properties,
+        queue_id=message.queue_id,
+        queue_offset=queue_offset,
+        physical_offset=physical_offset,
+        sys_flag=message.sys_flag,
+        flag=message.flag,
+        born_timestamp=message.born_timestamp,
+        born_host=message.born_host,
+        store_timestamp=now_millis,
+        store_host=store_host,
+        reconsume_times=message.reconsume_times,
+        prepared_transaction_offset=message.prepared_transaction_offset,
+    )
+
+
+def unfold_batch(batch: MessageExtBrokerInner) -> list[MessageExtBrokerInner]:
+    """The messages of a batch; the batch's own properties are added to each.
+
+    RemoteCommandError if the body is no batch.
+    """
+    messages = []
+    for record in decode_batch(batch.body):
+        properties = record.properties
+        if batch.properties:
+            separator = b"" if not properties or properties.endswith(b"\x02") else b"\x02"
+            properties += separator + batch.properties
+        message = MessageExtBrokerInner(
+            batch.topic,
+            batch.queue_id,
+            record.body,
+            properties,
+            flag=record.flag,
+            sys_flag=batch.sys_flag,
+            born_timestamp=batch.born_timestamp,
+            born_host=batch.born_host,
+            reconsume_times=batch.reconsume_times,
+        )
+        messages.append(message)
+    return messages

@@ -1,0 +1,168 @@
+"""What a record of the log tells the queues and the index, and how it is read from the log.
+
+Java:    store.DispatchRequest, CommitLog.checkMessageAndReturnSize
+Differs: the three outcomes of reading (a record, the end of a file, nothing valid) are three
+         types, not sizes of 0 and -1.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import Enum, auto
+
+from minimq.common.java_compat import crc31
+from minimq.common.message_const import MessageConst
+from minimq.common.mix_all import SCHEDULE_TOPIC
+from minimq.common.sys_flag import (
+    BORNHOST_V6_FLAG,
+    STOREHOST_V6_FLAG,
+    TRANSACTION_MASK,
+    TransactionType,
+)
+from minimq.errors import RemoteCommandError
+from minimq.protocol.message_codec import (
+    BLANK_MAGIC_CODE,
+    RecordPeek,
+    find_property,
+    peek_record,
+    tags_code,
+)
+
+_UINT = struct.Struct(">I")
+_CRC_AT = 8
+_BODY_AT_V4 = 88
+_V6_EXTRA = 12
+
+NOT_IN_QUEUES = (TransactionType.PREPARED, TransactionType.ROLLBACK)
+
+
+class DispatchRequest:
+    """One record, seen by the reput service."""
+
+    __slots__ = (
+        "commit_log_offset",
+        "properties",
+        "queue_id",
+        "queue_offset",
+        "size",
+        "store_timestamp",
+        "sys_flag",
+        "tags_code",
+        "topic",
+    )
+
+    def __init__(
+        self,
+        topic: str,
+        queue_id: int,
+        queue_offset: int,
+        commit_log_offset: int,
+        size: int,
+        tags_code: int,
+        store_timestamp: int,
+        sys_flag: int,
+        properties: bytes,
+    ) -> None:
+        self.topic = topic
+        self.queue_id = queue_id
+        self.queue_offset = queue_offset
+        self.commit_log_offset = commit_log_offset
+        self.size = size
+        self.tags_code = tags_code
+        self.store_timestamp = store_timestamp
+        self.sys_flag = sys_flag
+        self.properties = properties
+
+    @property
+    def in_consume_queue(self) -> bool:
+        """Prepared and rolled-back transactions have no unit."""
+        return self.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
+
+    @property
+    def uniq_key(self) -> str | None:
+        return find_property(self.properties, _UNIQ_KEY)
+
+    @property
+    def keys(self) -> str | None:
+        return find_property(self.properties, _KEYS)
+
+
+_UNIQ_KEY = MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX.encode()
+_KEYS = MessageConst.PROPERTY_KEYS.encode()
+_DELAY = MessageConst.PROPERTY_DELAY_TIME_LEVEL.encode()
+
+
+class NoRecord(Enum):
+    END_OF_FILE = auto()
+    """A blank record: the next one is in the next file."""
+    NOT_VALID = auto()
+    """Zeros, or bytes that are no record: here the log ends."""
+
+
+_DELAY_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+class DelayLevels:
+    """The delay levels as milliseconds: `millis[level]`, levels count from 1."""
+
+    def __init__(self, text: str) -> None:
+        self.millis = (0, *(self._parse(word) for word in text.split()))
+        self.max_level = len(self.millis) - 1
+
+    def _parse(self, word: str) -> int:
+        return int(float(word[:-1]) * _DELAY_UNITS[word[-1]])
+
+    def deliver_timestamp(self, level: int, store_timestamp: int) -> int:
+        """Unknown levels are due after a second, as in Java."""
+        known = 0 < level <= self.max_level
+        return store_timestamp + (self.millis[level] if known else 1_000)
+
+
+def queue_tags_code(
+    topic: str, properties: bytes, store_timestamp: int, levels: DelayLevels
+) -> int:
+    """The third field of a consume-queue unit: a tag's hash, or a delivery time."""
+    if topic == SCHEDULE_TOPIC:
+        text = find_property(properties, _DELAY)
+        level = int(text) if text and text.isdecimal() else 0
+        if level > 0:
+            return levels.deliver_timestamp(min(level, levels.max_level), store_timestamp)
+    return tags_code(find_property(properties, b"TAGS"))
+
+
+def read_record(
+    view: memoryview, at: int, commit_log_offset: int, levels: DelayLevels, check_crc: bool = False
+) -> DispatchRequest | NoRecord:
+    """The record at `at`, which lies at `commit_log_offset` of the whole log."""
+    if len(view) - at < 8:
+        return NoRecord.NOT_VALID
+    magic = int.from_bytes(view[at + 4 : at + 8], "big")
+    if magic == BLANK_MAGIC_CODE:
+        return NoRecord.END_OF_FILE
+    if not magic:
+        return NoRecord.NOT_VALID
+    try:
+        peek = peek_record(view, at)
+    except RemoteCommandError:
+        return NoRecord.NOT_VALID
+    if peek.physical_offset != commit_log_offset or (check_crc and not _crc_fits(view, at, peek)):
+        return NoRecord.NOT_VALID
+    return DispatchRequest(
+        peek.topic,
+        peek.queue_id,
+        peek.queue_offset,
+        commit_log_offset,
+        peek.size,
+        queue_tags_code(peek.topic, peek.properties, peek.store_timestamp, levels),
+        peek.store_timestamp,
+        peek.sys_flag,
+        peek.properties,
+    )
+
+
+def _crc_fits(view: memoryview, at: int, peek: RecordPeek) -> bool:
+    v6_hosts = bool(peek.sys_flag & BORNHOST_V6_FLAG) + bool(peek.sys_flag & STOREHOST_V6_FLAG)
+    body_at = at + _BODY_AT_V4 + _V6_EXTRA * v6_hosts
+    (length,) = _UINT.unpack_from(view, body_at - 4)
+    (crc,) = _UINT.unpack_from(view, at + _CRC_AT)
+    return bool(crc31(view[body_at : body_at + length]) == crc)

@@ -1,0 +1,90 @@
+"""One file of fixed size, written from front to back and read anywhere.
+
+Java:    store.MappedFile
+Differs: written with pwrite and only read through the map: a full disk is then an error that can
+         be answered, not a signal that ends the process (and an fdatasync costs a third).
+"""
+
+from __future__ import annotations
+
+from minimq.common.file_system import FileSystem, OpenFile
+from minimq.errors import StoreError
+
+
+class MappedFile:
+    """`wrote` is the next free position; `base_offset` the global offset of position 0."""
+
+    __slots__ = ("_file", "base_offset", "file_system", "path", "size", "view", "wrote")
+
+    def __init__(
+        self, file_system: FileSystem, path: str, size: int, base_offset: int = 0, wrote: int = 0
+    ) -> None:
+        self.file_system = file_system
+        self.path = path
+        self.base_offset = base_offset
+        self.wrote = wrote
+        self._file = _open(file_system, path, size)
+        self.size = size
+        self.view = self._file.view()
+
+    @property
+    def full(self) -> bool:
+        return self.wrote >= self.size
+
+    def append(self, data: bytes) -> None:
+        """Write at the end; the caller has looked whether it fits."""
+        self.write(self.wrote, data)
+        self.wrote += len(data)
+
+    def write(self, position: int, data: bytes) -> None:
+        try:
+            self._file.write(position, data)
+        except OSError as error:
+            raise StoreError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def flush(self) -> None:
+        """Bring what is written to the disk; runs in the flusher's thread."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise StoreError(f"cannot flush {self.path}: {error.strerror or error}") from error
+
+    def cut(self, position: int) -> None:
+        """Forget what is behind `position` and make it zero again.
+
+        Without the zeros an old record could come back to life behind a shorter new one.
+        """
+        self._file.close()
+        try:
+            self.file_system.truncate(self.path, position)
+            self.file_system.truncate(self.path, self.size)
+        except OSError as error:
+            raise StoreError(f"cannot cut {self.path}: {error.strerror or error}") from error
+        self._file = _open(self.file_system, self.path, self.size)
+        self.view = self._file.view()
+        self.wrote = position
+
+    def close(self) -> None:
+        self._file.close()
+
+    def destroy(self) -> None:
+        """Close and remove; readers that hold a slice keep it."""
+        self._file.close()
+        try:
+            self.file_system.remove(self.path)
+        except OSError as error:
+            raise StoreError(f"cannot remove {self.path}: {error.strerror or error}") from error
+
+
+def _open(file_system: FileSystem, path: str, size: int) -> OpenFile:
+    try:
+        file = file_system.open(path, size)
+    except OSError as error:
+        raise StoreError(f"cannot open {path}: {error.strerror or error}") from error
+    if file.size != size:
+        file.close()
+        raise StoreError(
+            f"{path} has {file.size} bytes where the settings say {size}: open the folder with "
+            "the file sizes it was written with"
+        )
+    return file
