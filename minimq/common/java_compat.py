@@ -17,7 +17,7 @@ from typing import NoReturn
 from minimq.common.message_queue import MessageQueue
 
 MAX_NESTING = 64
-"""Deeper JSON is refused, so a hostile body cannot exhaust the stack."""
+"""Deeper JSON of the dialect is refused, so a hostile body cannot exhaust the stack."""
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 _BLANKS = re.compile(r"[ \t\r\n]*")
@@ -194,7 +194,7 @@ def _skip_comma(text: str, at: int) -> int:
 def _key(key: object) -> str | int | MessageQueue:
     if isinstance(key, dict):
         return message_queue_of(key)
-    if isinstance(key, str | int):
+    if isinstance(key, str | int) and not isinstance(key, bool):
         return key
     raise ValueError(f"{key!r} cannot be a key")
 
