@@ -156,4 +156,4 @@ def main(argv: list[str]) -> int:
 def serve(arguments: list[str]) -> None:
     from jupyterlab.labapp import LabApp  # here, because it costs half a second
 
-    LabApp.launch_instance([*arguments, "--ServerApp.log_level=WARN"])
+    LabApp.launch_instance([*arguments, "--Application.log_level=WARN"])
