@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from minimq.common.java_compat import crc31, string_hash_code
 from minimq.common.message import (
@@ -27,6 +27,7 @@ from minimq.errors import LocalCommandError, RemoteCommandError
 __all__ = [
     "BLANK_MAGIC_CODE",
     "MESSAGE_MAGIC_CODE",
+    "RECORD_MIN_SIZE",
     "RecordPeek",
     "create_message_id",
     "decode_batch",
@@ -50,7 +51,7 @@ MESSAGE_MAGIC_CODE = 0xDAA320A7
 MESSAGE_MAGIC_CODE_V2 = 0xDAA320AB
 BLANK_MAGIC_CODE = 0xCBD43194
 RECORD_MIN_SIZE = 91
-"""The fixed part of a record whose hosts are IPv4."""
+"""The fixed part of a record whose hosts are IPv4, with the three lengths."""
 TOPIC_MAX_BYTES = 127
 PROPERTIES_MAX_BYTES = 32_767
 
@@ -76,7 +77,8 @@ _FIXED = {
 }
 _FIXED_V4 = _FIXED[0]
 _V6_MASK = BORNHOST_V6_FLAG | STOREHOST_V6_FLAG
-_SYS_FLAG_AT = 36
+_SYS_FLAG = 7
+"""Its place among the fixed fields."""
 
 
 def encode_record(
@@ -175,15 +177,24 @@ def _word(buffer: bytes | memoryview, at: int) -> int:
     return int(word)
 
 
-def _layout_at(buffer: bytes | memoryview, offset: int) -> struct.Struct:
-    """The layout of the fixed part, after checking that the record lies inside the buffer."""
-    size = _word(buffer, offset)
-    if size < RECORD_MIN_SIZE or offset + size > len(buffer):
+def _unpack(buffer: bytes | memoryview, offset: int) -> tuple[tuple[Any, ...], int]:
+    """(the fixed fields, where the body starts), if the record lies inside the buffer."""
+    try:
+        values = _FIXED_V4.unpack_from(buffer, offset)
+        layout = _FIXED_V4
+        if values[_SYS_FLAG] & _V6_MASK:
+            layout = _FIXED[values[_SYS_FLAG] & _V6_MASK]
+            values = layout.unpack_from(buffer, offset)
+    except struct.error as error:
+        raise RemoteCommandError(f"no record at {offset}: {error}") from error
+    size = values[0]
+    if size < layout.size or offset + size > len(buffer):
         raise RemoteCommandError(f"record of {size} bytes at {offset} of {len(buffer)}")
-    layout = _FIXED[_word(buffer, offset + _SYS_FLAG_AT) & _V6_MASK]
-    if layout.size > size:
-        raise RemoteCommandError(f"record of {size} bytes cannot hold its hosts")
-    return layout
+    return values, offset + layout.size
+
+
+def _read_short(buffer: bytes | memoryview, at: int) -> int:
+    return buffer[at] << 8 | buffer[at + 1]
 
 
 def _tail(buffer: bytes | memoryview, body_end: int, magic: int, end: int) -> tuple[int, int, int]:
@@ -196,12 +207,11 @@ def _tail(buffer: bytes | memoryview, body_end: int, magic: int, end: int) -> tu
         raise RemoteCommandError(f"magic {magic:08x} is no message")
     topic_at = body_end + length_bytes
     if topic_at <= end:
-        topic_end = topic_at + int.from_bytes(buffer[body_end:topic_at], "big")
+        length = buffer[body_end] if length_bytes == 1 else _read_short(buffer, body_end)
+        topic_end = topic_at + length
         properties_at = topic_end + 2
-        if properties_at <= end:
-            (length,) = _SHORT.unpack_from(buffer, topic_end)
-            if properties_at + max(length, 0) == end:
-                return topic_at, topic_end, properties_at
+        if properties_at <= end and properties_at + _read_short(buffer, topic_end) == end:
+            return topic_at, topic_end, properties_at
     raise RemoteCommandError(f"lengths of the record that ends at {end} do not add up")
 
 
@@ -209,8 +219,8 @@ def decode_message(
     buffer: bytes | memoryview, offset: int = 0, *, read_body: bool = True
 ) -> MessageExt:
     """The message at `offset`; RemoteCommandError if the bytes there are none."""
-    layout = _layout_at(buffer, offset)
-    message = MessageExt()
+    values, body_at = _unpack(buffer, offset)
+    message = MessageExt.__new__(MessageExt)  # every slot is filled here
     (
         size,
         magic,
@@ -227,14 +237,14 @@ def decode_message(
         message.reconsume_times,
         message.prepared_transaction_offset,
         body_length,
-    ) = layout.unpack_from(buffer, offset)
+    ) = values
     end = offset + size
-    body_at = offset + layout.size
     body_end = body_at + body_length
     topic_at, topic_end, properties_at = _tail(buffer, body_end, magic, end)
     message.store_size = size
-    if read_body:
-        message.stored_body = bytes(buffer[body_at:body_end])
+    message.stored_body = bytes(buffer[body_at:body_end]) if read_body else b""
+    message.broker_name = ""
+    message.transaction_id = message._body = message._properties = None
     message.topic = str(buffer[topic_at:topic_end], "utf-8", "replace")
     message.properties_bytes = bytes(buffer[properties_at:end])
     return message
@@ -272,11 +282,9 @@ class RecordPeek(NamedTuple):
 
 def peek_record(buffer: bytes | memoryview, offset: int = 0) -> RecordPeek:
     """The fields for dispatch, without making a message or copying the body."""
-    layout = _layout_at(buffer, offset)
-    values = layout.unpack_from(buffer, offset)
+    values, body_at = _unpack(buffer, offset)
     end = offset + values[0]
-    tail = _tail(buffer, offset + layout.size + values[14], values[1], end)
-    topic_at, topic_end, properties_at = tail
+    topic_at, topic_end, properties_at = _tail(buffer, body_at + values[14], values[1], end)
     return RecordPeek(
         values[0],
         str(buffer[topic_at:topic_end], "utf-8", "replace"),

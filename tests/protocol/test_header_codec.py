@@ -216,9 +216,9 @@ def test_what_we_cannot_encode_is_our_own_mistake():
         RemotingCommand(40_000, serialize_type=1),
         RemotingCommand(1, serialize_type=2),
         RemotingCommand(1, ext_fields={"k" * 40_000: "v"}, serialize_type=1),
-        RemotingCommand(1, ext_fields={"k": 1}),
-        RemotingCommand(1, ext_fields={"k": None, "l": "x"}),
-        RemotingCommand(1, ext_fields={"k": 1}, serialize_type=1),
+        RemotingCommand(1, ext_fields={"k": 1}),  # type: ignore[dict-item]
+        RemotingCommand(1, ext_fields={"k": None, "l": "x"}),  # type: ignore[dict-item]
+        RemotingCommand(1, ext_fields={"k": 1}, serialize_type=1),  # type: ignore[dict-item]
     ):
         with pytest.raises(LocalCommandError):
             encode_header(command)
