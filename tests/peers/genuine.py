@@ -62,14 +62,20 @@ def free_port(offsets: tuple[int, ...] = (0,)) -> int:
     raise PeerFailedError(f"no free ports {offsets} in {PORT_ATTEMPTS} tries")
 
 
-def make_home(parent: Path | None) -> Path:
-    """A folder that has what the start-up classes read under rocketmq.home.dir."""
+def make_home(parent: Path | None, access: tuple[str, str] | None = None) -> Path:
+    """A folder that has what the start-up classes read under rocketmq.home.dir.
+
+    `access` = (access key, secret key) is for mqadmin.
+    """
     home = Path(tempfile.mkdtemp(prefix="minimq-peer-", dir=parent))
     (home / "conf").mkdir()
     (home / "logs").mkdir()
     for name in ("namesrv", "broker", "tools"):
         text = LOGBACK.format(logs=home / "logs", name=name)
         (home / "conf" / f"logback_{name}.xml").write_text(text)
+    if access is not None:
+        keys = f"accessKey: {access[0]}\nsecretKey: {access[1]}\n"
+        (home / "conf" / "tools.yml").write_text(keys)
     return home
 
 
@@ -237,10 +243,7 @@ class JavaBroker(JavaServer):
 def mqadmin(*words: str, namesrv: str | None = None, access: tuple[str, str] | None = None) -> str:
     """What `mqadmin WORDS` prints on either stream; the exit code is 0 even for most failures."""
     with tempfile.TemporaryDirectory(prefix="minimq-admin-") as folder:
-        home = make_home(Path(folder))
-        if access is not None:
-            tools = f"accessKey: {access[0]}\nsecretKey: {access[1]}\n"
-            (home / "conf" / "tools.yml").write_text(tools)
+        home = make_home(Path(folder), access)
         where = ("-n", namesrv) if namesrv else ()
         main = "org.apache.rocketmq.tools.command.MQAdminStartup"
         done = subprocess.run(

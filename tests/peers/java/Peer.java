@@ -3,6 +3,7 @@ import com.alibaba.fastjson.JSONObject;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -55,6 +56,10 @@ public final class Peer {
         if (op.equals("start")) {
             ROLES.put(name, create(given.getString("kind"), name, given));
             return name;
+        }
+        if (op.equals("admin")) {
+            List<String> words = given.getJSONArray("words").toJavaList(String.class);
+            return Admin.run(words, given.getString("namesrv"));
         }
         Role role = ROLES.get(name);
         if (role == null) {
