@@ -1,0 +1,141 @@
+"""Gaps and overlaps of the story, in milliseconds that were computed by hand."""
+
+from __future__ import annotations
+
+from tests.widgets.story import START, FakeCluster, story
+from widgets.view.names import Queue
+from widgets.view.parts import unpack_frame
+from widgets.view.rebalance import RebalanceModel
+
+EVENTS = story()
+
+
+def model_at(seconds: float) -> RebalanceModel:
+    model = RebalanceModel()
+    for event in EVENTS:
+        if event.at_micros <= START + seconds * 1e6:
+            model.apply(event)
+    return model
+
+
+def effects(model: RebalanceModel, place: int, now: float = 30.0) -> dict[str, tuple[list[str], int, int]]:
+    found = model.effects(model.flags[place], START + round(now * 1e6))
+    return {e.kind: ([f"{q.broker[-1]}{q.number}" for q in e.queues], e.least, e.most) for e in found}
+
+
+def test_the_causes_are_named_in_order() -> None:
+    assert [f.word for f in model_at(30).flags] == ["C3 joins", "C2 SIGKILL", "C1 SIGSTOP", "C1 SIGCONT"]
+
+
+def test_a_join_overlaps_23_ms_and_leaves_16_ms_unowned() -> None:
+    assert effects(model_at(30), 0) == {
+        "many": (["b2", "b3"], 23_000, 23_000),
+        "nobody": (["a3"], 16_000, 16_000),
+    }
+
+
+def test_a_kill_leaves_gaps_of_31_and_44_ms_and_no_overlap() -> None:
+    assert effects(model_at(30), 1) == {"nobody": (["a3", "b0", "b1"], 31_000, 44_000)}
+
+
+def test_a_freeze_is_hatched_until_somebody_else_serves_and_overlaps_on_waking() -> None:
+    model = model_at(30)
+    assert effects(model, 2) == {"frozen": (["a0", "a1", "a2", "a3"], 5_600_000, 5_600_000)}
+    assert effects(model, 3) == {"many": (["a0", "a1", "a2", "a3"], 41_000, 41_000)}
+
+
+def test_an_open_freeze_grows_with_the_clock() -> None:
+    model = model_at(19.3)
+    assert effects(model, 2, now=19.3)["frozen"][2] == 3_300_000
+
+
+def test_late_events_give_the_same_spans_as_timely_ones() -> None:
+    late = RebalanceModel()
+    for event in sorted(EVENTS, key=lambda e: (e.process == "consumer-2", e.at_micros)):
+        late.apply(event)
+    timely = model_at(30)
+    for queue in timely.queues:
+        assert late.ownership.spans(queue) == timely.ownership.spans(queue)
+
+
+def test_belief_of_a_frozen_consumer_stands_still_while_others_own() -> None:
+    ownership = model_at(23).ownership
+    queue, now = Queue("broker-a", 0), START + 23_000_000
+    assert list(ownership.beliefs("consumer-1", queue, now))[-1] == (START + 16_000_000, now, True)
+    assert ownership.owners(queue) == ("consumer-3",)
+
+
+def test_different_strategies_are_a_conflict() -> None:
+    model = model_at(30)
+    assert model.verdict(["consumer-1", "consumer-3"]) == (False, "same inputs, same rule: no conflict")
+    model.inputs["consumer-1"].strategy = "CIRCLE"
+    assert model.verdict(["consumer-1", "consumer-3"]) == (True, "different rule: conflict")
+
+
+def test_the_steps_of_a_kill_name_who_did_what_when() -> None:
+    model = model_at(30)
+    start = START + 11_000_000
+    steps = [(s.at_micros - start, s.text) for s in model.steps(start, start + 50_000)]
+    assert (0, "C2 is gone, its sockets close") in steps
+    assert (3_000, "A: C2 gone, its socket closed") in steps
+    assert (31_000, "C1 adds") in steps
+    assert (44_000, "C3 adds") in steps
+
+
+def test_the_view_says_each_cause(view_of) -> None:
+    from widgets import RebalanceView
+
+    said = {at: view_of(RebalanceView, EVENTS, at).sentence for at in (0.5, 5.5, 11.5, 19.3, 22, 25.5)}
+    assert said[0.5].startswith("C1 has a·0 to a·3, C2 has b·0 to b·3")
+    assert said[5.5] == (
+        "C3 joined. b·2, b·3 had two owners for 23 ms. a·3 had no owner for 16 ms. "
+        "Now C1 has a·0 to a·2, C2 has a·3, b·0, b·1, C3 has b·2, b·3."
+    )
+    assert said[11.5].startswith("C2 was killed. a·3, b·0, b·1 had no owner for 31 to 44 ms.")
+    assert "frozen, and everybody still believes it alive. Queues a·0 to a·3" in said[19.3]
+    assert "not been served for 3.3 s. The brokers will drop C1 in" in said[19.3]
+    assert said[22].startswith("C1 is frozen. After 5.6 s others took over a·0 to a·3")
+    assert "still believing it owned a·0 to a·3. a·0 to a·3 had two owners for 41 ms" in said[25.5]
+
+
+def test_bars_of_the_frame_match_the_spans(view_of) -> None:
+    from widgets import RebalanceView
+
+    view = view_of(RebalanceView, EVENTS, 20.0)
+    at, slots = unpack_frame(view.frame)
+    names = [trace["name"] for trace in view.spec["data"]]
+    frozen = names.index("C1 frozen")
+    truth = [(b, x) for b, x, w in zip(slots[4 * frozen], slots[4 * frozen + 1], slots[4 * frozen + 3], strict=True) if w == 18]
+    assert at == 20.0
+    assert truth == [(16.0, 4.0)] * 4
+
+
+def test_an_empty_group_offers_a_consumer(view_of) -> None:
+    from widgets import RebalanceView
+
+    state = view_of(RebalanceView, EVENTS, 0.21).state
+    assert state["kind"] == "empty"
+    assert state["buttons"][0]["code"] == 'cluster.add_consumer("orders")'
+
+
+def test_the_clicked_flag_is_enlarged(view_of) -> None:
+    from widgets import RebalanceView
+
+    view = view_of(RebalanceView, EVENTS, 30)
+    view._message(view, {"do": "enlarge", "at": START + 11_000_000}, [])
+    assert view.picture["layout"]["xaxis2"]["range"] == [-20, 80]
+    assert view.picture["side"][0]["head"][1][1] == "C2 SIGKILL, 11.0 s"
+
+
+def test_histories_stay_bounded() -> None:
+    from widgets.view.ownership import CHANGES_PER_QUEUE_MAX
+    from tests.widgets.story import Script
+
+    model, script = RebalanceModel(), Script()
+    for number in range(2_000):
+        script.at(number).takes("consumer-1", "a0").at(number + 0.5).drops("consumer-1", "a0")
+        script.at(number).emit("cluster", "node.paused", node="consumer-1")
+    for event in script.done():
+        model.apply(event)
+    assert len(model.ownership._changes[Queue("broker-a", 0)]) <= CHANGES_PER_QUEUE_MAX
+    assert len(model.flags) <= 64

@@ -1,0 +1,196 @@
+"""One asyncio task per kernel that drains events into models and paints what changed.
+
+Views never wait and never read the cluster themselves. The task ends by itself when no view of a
+living cluster is on screen; without a running loop (a script, a test) call `tick()` by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+from minimq.telemetry.event import Event
+
+PLOT_HZ = 15.0
+SVG_HZ = 5.0
+TEXT_HZ = 2.0
+CALM_HZ = 2.0
+"""While nothing happens, and under reduced motion."""
+BUSY_MICROS = 1_000_000
+"""A model counts as changing this long after its last event."""
+VIEWS_MAX = 64
+IDLE_TICKS_MAX = 150
+"""The task ends after this many rounds (30 s) in which no view was on screen."""
+
+
+class Model(Protocol):
+    """A fold over events; it must stay bounded whatever comes."""
+
+    def apply(self, event: Event) -> None: ...
+
+
+class Follower:
+    """A model with its own cursor in the events of one cluster."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.position = 0
+        self.version = 0
+
+    def follow(self, fresh: list[Event], position: int) -> None:
+        self.position = position
+        self.version += len(fresh)
+        for event in fresh:
+            self.model.apply(event)
+
+
+def _total_order(event: Event) -> tuple[int, str, int]:
+    return (event.at_micros, event.process, event.seq)
+
+
+class Hub:
+    """What the ticker knows of one cluster: shared models, and when something last happened."""
+
+    def __init__(self, cluster: Any) -> None:
+        self.cluster = cluster
+        self.busy_micros = 0
+        self._followers: dict[Hashable, Follower] = {}
+
+    def model(self, key: Hashable, make: Callable[[], Model]) -> Any:
+        """The shared model of this key; a new one reads the events from the start."""
+        follower = self._followers.get(key)
+        if follower is None:
+            follower = self._followers[key] = Follower(make())
+            follower.follow(*self._fresh(0))
+        return follower.model
+
+    def drain(self) -> int:
+        """Let every model read what is new to it; returns the largest number of new events."""
+        read: dict[int, tuple[list[Event], int]] = {}
+        for follower in self._followers.values():
+            position = follower.position
+            if position not in read:
+                read[position] = self._fresh(position)
+            follower.follow(*read[position])
+        most = max((len(fresh) for fresh, _ in read.values()), default=0)
+        if most:
+            self.busy_micros = self.cluster.now_micros()
+        return most
+
+    def _fresh(self, position: int) -> tuple[list[Event], int]:
+        fresh, position = self.cluster.events.since(position)
+        return sorted(fresh, key=_total_order), position
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.cluster.now_micros() - self.busy_micros < BUSY_MICROS)
+
+
+class Paintable(Protocol):
+    hub: Hub
+    visible: bool
+
+    def due(self, now_seconds: float) -> bool: ...
+    def paint(self) -> None: ...
+    def show_error(self, error: BaseException) -> None: ...
+
+
+class Ticker:
+    """The rounds: drain every hub, then paint the views that are due."""
+
+    def __init__(self, now_seconds: Callable[[], float] = time.monotonic) -> None:
+        self._now_seconds = now_seconds
+        self._hubs: weakref.WeakKeyDictionary[Any, Hub] = weakref.WeakKeyDictionary()
+        self._views: list[Any] = []
+        self._task: asyncio.Task[None] | None = None
+        self._idle_ticks = 0
+        self.ticks = 0
+        self.last_error: BaseException | None = None
+
+    def hub(self, cluster: Any) -> Hub:
+        hub = self._hubs.get(cluster)
+        if hub is None:
+            hub = self._hubs[cluster] = Hub(cluster)
+        return hub
+
+    def watch(self, view: Any) -> None:
+        """Paint this view from now on. The oldest views that are off screen make room."""
+        self._views.append(view)
+        surplus = len(self._views) - VIEWS_MAX
+        for old in [v for v in self._views[:-1] if not v.visible][: max(0, surplus)]:
+            self._views.remove(old)
+        self.wake()
+
+    def forget(self, view: Any) -> None:
+        if view in self._views:
+            self._views.remove(view)
+
+    def wake(self) -> None:
+        """Start the task if a loop runs here and it is not running yet."""
+        self._idle_ticks = 0
+        if self._task is not None and not self._task.done():
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._task = loop.create_task(self._run())
+        self._task.add_done_callback(self._ended)
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def tick(self) -> int:
+        """One round; returns how many views were painted."""
+        self.ticks += 1
+        now = self._now_seconds()
+        due = [view for view in self._views if view.visible and view.due(now)]
+        for hub in {id(view.hub): view.hub for view in due}.values():
+            self._guarded(due, hub)
+        for view in due:
+            try:
+                view.paint()
+            except Exception as error:
+                self.last_error = error
+                view.show_error(error)
+        self._idle_ticks = 0 if any(view.visible for view in self._views) else self._idle_ticks + 1
+        return len(due)
+
+    def _guarded(self, views: list[Any], hub: Hub) -> None:
+        try:
+            hub.drain()
+        except Exception as error:
+            self.last_error = error
+            for view in views:
+                if view.hub is hub:
+                    view.show_error(error)
+
+    async def _run(self) -> None:
+        while self._views and self._idle_ticks < IDLE_TICKS_MAX:
+            started = self._now_seconds()
+            self.tick()
+            spent = self._now_seconds() - started
+            visible = any(view.visible for view in self._views)
+            await asyncio.sleep(max(0.01, (1 / PLOT_HZ if visible else 0.2) - spent))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            return
+        error = task.exception()
+        assert error is not None
+        self.last_error = error
+        for view in self._views:
+            view.show_error(error)
+
+
+TICKER = Ticker()
+"""The one of this kernel."""

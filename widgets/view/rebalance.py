@@ -1,0 +1,316 @@
+"""What each join, end, kill and freeze did to the owners: gaps and overlaps in milliseconds.
+
+Built on `ownership`: flags are the causes, effects are the spans that began after a cause.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from minimq.telemetry.event import Event
+from widgets.view.names import Queue, by_name, label, letter, listing, queue_span
+from widgets.view.ownership import OwnershipModel, Span
+from widgets.view.repeats import RepeatModel
+
+FLAGS_MAX = 64
+STEPS_MAX = 1024
+SETTLE_MICROS = 2_000
+"""An effect may be stamped a little before its cause: two processes, two stamps."""
+
+
+@dataclass(slots=True)
+class Flag:
+    """A cause: kind is joined, killed, ended, frozen, woke or broker."""
+
+    at_micros: int
+    kind: str
+    node: str
+    word: str
+    repeats_before: int = 0
+
+    def __lt__(self, other: Flag) -> bool:
+        return self.at_micros < other.at_micros
+
+
+@dataclass(slots=True)
+class Effect:
+    """Spans of one kind that a flag caused: nobody, many or frozen."""
+
+    kind: str
+    queues: list[Queue]
+    least: int
+    most: int
+    open: bool
+
+
+@dataclass(slots=True)
+class Inputs:
+    """What a consumer used for its sum."""
+
+    at_micros: int
+    members: tuple[str, ...]
+    queues: str
+    strategy: str
+
+
+@dataclass(slots=True)
+class Step:
+    at_micros: int
+    node: str
+    text: str
+    queues: list[Queue] = field(default_factory=list)
+
+
+class RebalanceModel:
+    """Flags, steps and inputs beside the ownership of one topic and group."""
+
+    def __init__(self, topic: str | None = None) -> None:
+        self.ownership = OwnershipModel(topic)
+        self.repeats = RepeatModel()
+        self.flags: list[Flag] = []
+        self.inputs: dict[str, Inputs] = {}
+        self._steps: deque[Step] = deque(maxlen=STEPS_MAX)
+        self._clients: dict[str, str] = {}
+        self._joined: set[str] = set()
+        self._initial: set[str] = set()
+        """Started with the cluster: their joining is no cause worth a flag."""
+        self._ready = False
+        self._handlers: dict[str, Callable[[Event], None]] = {
+            "client.started": self._client_started,
+            "cluster.ready": self._cluster_ready,
+            "broker.consumer.joined": self._member_joined,
+            "broker.consumer.left": self._member_left,
+            "broker.ids.notified": self._notified,
+            "rebalance.started": self._sum_started,
+            "rebalance.queue.added": self._added,
+            "rebalance.queue.dropped": self._dropped,
+            "node.ending": self._ending,
+            "node.exited": self._exited,
+            "node.paused": self._paused,
+            "node.resumed": self._resumed,
+            "node.starting": self._starting,
+            "cluster.reset": self._reset,
+        }
+
+    def apply(self, event: Event) -> None:
+        self.ownership.apply(event)
+        self.repeats.apply(event)
+        handler = self._handlers.get(event.name)
+        if handler is not None:
+            handler(event)
+
+    # -- reading ----------------------------------------------------------------------------
+    @property
+    def queues(self) -> list[Queue]:
+        return self.ownership.queues
+
+    def next_flag_at(self, flag: Flag) -> int | None:
+        later = [f.at_micros for f in self.flags if f.at_micros > flag.at_micros]
+        return min(later, default=None)
+
+    def effects(self, flag: Flag, now: int) -> list[Effect]:
+        """What began between this flag and the next: the longest first."""
+        end = self.next_flag_at(flag) or now + 1
+        found: dict[str, list[tuple[Queue, Span]]] = {}
+        for queue in self.queues:
+            for span in self.ownership.spans(queue):
+                if span.kind != "one" and flag.at_micros - SETTLE_MICROS <= span.start < end:
+                    found.setdefault(span.kind, []).append((queue, span))
+        made = [_effect(kind, spans, now) for kind, spans in found.items()]
+        return sorted(made, key=lambda effect: -effect.most)
+
+    def again(self, flag: Flag) -> int:
+        """Messages handled a second time between this flag and the next."""
+        position = self.flags.index(flag)
+        later = self.flags[position + 1 : position + 2]
+        end = later[0].repeats_before if later else self.repeats.total
+        return end - flag.repeats_before
+
+    def window(self, flag: Flag, now: int) -> tuple[int, int]:
+        """The enlarger's stretch: -20 to +80 ms, or as long as the longest effect needs."""
+        ends = [
+            (span.end or now)
+            for queue in self.queues
+            for span in self.ownership.spans(queue)
+            if span.kind != "one"
+            and flag.at_micros - SETTLE_MICROS <= span.start < (self.next_flag_at(flag) or now + 1)
+        ]
+        after = max([80_000, *(round(1.25 * (end - flag.at_micros)) for end in ends)])
+        return flag.at_micros - after // 4, flag.at_micros + after
+
+    def steps(self, start: int, end: int) -> list[Step]:
+        """What happened in a stretch; the same step of one process within 1 ms is one line."""
+        made: list[Step] = []
+        for step in sorted(self._steps, key=lambda s: s.at_micros):
+            if not start <= step.at_micros <= end:
+                continue
+            last = next((s for s in made if s.text == step.text and s.node == step.node), None)
+            if last is not None and step.at_micros - last.at_micros < 1_000:
+                last.queues += step.queues
+            else:
+                made.append(Step(step.at_micros, step.node, step.text, list(step.queues)))
+        return made
+
+    def verdict(self, living: list[str]) -> tuple[bool, str]:
+        """Do all living members use the same inputs? Returns (conflict, words)."""
+        used = [self.inputs[node] for node in living if node in self.inputs]
+        differing = [
+            word
+            for word, values in (
+                ("members", {i.members for i in used}),
+                ("queues", {i.queues for i in used}),
+                ("rule", {i.strategy for i in used}),
+            )
+            if len(values) > 1
+        ]
+        if not differing:
+            return False, "same inputs, same rule: no conflict"
+        return True, f"different {listing(differing)}: conflict"
+
+    # -- folding ----------------------------------------------------------------------------
+    def _flag(self, event: Event, kind: str, node: str, word: str) -> None:
+        insort(self.flags, Flag(event.at_micros, kind, node, word, self.repeats.total))
+        if len(self.flags) > FLAGS_MAX:
+            del self.flags[0]
+
+    def _step(self, event: Event, node: str, text: str, queue: Queue | None = None) -> None:
+        self._steps.append(Step(event.at_micros, node, text, [queue] if queue else []))
+
+    def _client_started(self, event: Event) -> None:
+        self._clients[str(event.fields["client_id"])] = event.process
+        if len(self._clients) > FLAGS_MAX * 8:
+            del self._clients[next(iter(self._clients))]
+
+    def _cluster_ready(self, event: Event) -> None:
+        self._ready = True
+
+    def _member(self, event: Event) -> str:
+        client_id = str(event.fields["client_id"])
+        return self._clients.get(client_id, client_id)
+
+    def _of_group(self, event: Event) -> bool:
+        return self.ownership.group in (None, str(event.fields["consumer_group"]))
+
+    def _join(self, event: Event, node: str) -> None:
+        if node in self._joined:
+            return
+        self._joined.add(node)
+        if node not in self._initial:
+            self._flag(event, "joined", node, f"{label(node)} joins")
+
+    def _member_joined(self, event: Event) -> None:
+        if not self._of_group(event):
+            return
+        node = self._member(event)
+        if node in self._clients.values():
+            self._join(event, node)
+        self._step(event, event.process, f"{letter(event.process)}: {label(node)} is a member")
+
+    def _member_left(self, event: Event) -> None:
+        if self._of_group(event):
+            who = label(self._member(event))
+            cause = {"channel": "its socket closed", "expired": "no heartbeat for too long"}
+            why = cause.get(str(event.fields["cause"]), "it said so")
+            self._step(event, event.process, f"{letter(event.process)}: {who} gone, {why}")
+
+    def _notified(self, event: Event) -> None:
+        if self._of_group(event):
+            self._step(event, event.process, f"{letter(event.process)} tells the members")
+
+    def _sum_started(self, event: Event) -> None:
+        fields = event.fields
+        if str(fields["topic"]) != self.ownership.topic or not self._of_group(event):
+            return
+        members = self._member_names(fields["members"])
+        strategy = str(fields["strategy"])
+        self.inputs[event.process] = Inputs(event.at_micros, members, str(fields["queues"]), strategy)
+        self._step(event, event.process, f"{label(event.process)} asks who is there, and sums")
+
+    def _member_names(self, members: object) -> tuple[str, ...]:
+        """Client ids between blanks or commas, or their number."""
+        if isinstance(members, int):
+            return (str(members),)
+        ids = str(members).replace(",", " ").split()
+        return tuple(by_name(label(self._clients.get(i, i)) for i in ids))
+
+    def _added(self, event: Event) -> None:
+        if str(event.fields["topic"]) == self.ownership.topic and self._of_group(event):
+            self._join(event, event.process)
+            self._step(event, event.process, f"{label(event.process)} adds", _queue(event))
+
+    def _dropped(self, event: Event) -> None:
+        if str(event.fields["topic"]) == self.ownership.topic and self._of_group(event):
+            self._step(event, event.process, f"{label(event.process)} drops", _queue(event))
+
+    def _counts(self, node: str) -> bool:
+        return node in self._joined or node.startswith("broker")
+
+    def _ending(self, event: Event) -> None:
+        node, signal = str(event.fields["node"]), str(event.fields["signal"])
+        if self._counts(node):
+            self._fall(event, node, signal)
+
+    def _exited(self, event: Event) -> None:
+        node = str(event.fields["node"])
+        if not self._counts(node):
+            return
+        last = next((f for f in reversed(self.flags) if f.node == node), None)
+        if last is None or last.kind not in ("killed", "ended", "broker"):
+            self._fall(event, node, str(event.fields["signal"] or "exit"))
+        self._joined.discard(node)
+        self.inputs.pop(node, None)
+        self._step(event, node, f"{label(node)} is gone, its sockets close")
+
+    def _fall(self, event: Event, node: str, signal: str) -> None:
+        if node.startswith("broker"):
+            kind = "broker"
+        else:
+            kind = "ended" if signal == "SIGTERM" else "killed"
+        word = "ends" if signal == "SIGTERM" else signal
+        self._flag(event, kind, node, f"{label(node)} {word}")
+
+    def _paused(self, event: Event) -> None:
+        node = str(event.fields["node"])
+        if self._counts(node):
+            kind = "broker" if node.startswith("broker") else "frozen"
+            self._flag(event, kind, node, f"{label(node)} SIGSTOP")
+            self._step(event, node, f"{label(node)} frozen, sockets stay open")
+
+    def _resumed(self, event: Event) -> None:
+        node = str(event.fields["node"])
+        if self._counts(node):
+            kind = "broker" if node.startswith("broker") else "woke"
+            self._flag(event, kind, node, f"{label(node)} SIGCONT")
+            self._step(event, node, f"{label(node)} goes on")
+
+    def _starting(self, event: Event) -> None:
+        node = str(event.fields["node"])
+        self._joined.discard(node)
+        if self._ready:
+            self._initial.discard(node)
+        else:
+            self._initial.add(node)
+
+    def _reset(self, event: Event) -> None:
+        self._joined.clear()
+        self.inputs.clear()
+        self.flags.clear()
+
+
+def _queue(event: Event) -> Queue:
+    return Queue(str(event.fields["broker_name"]), int(event.fields["queue_id"] or 0))
+
+
+def _effect(kind: str, spans: list[tuple[Queue, Span]], now: int) -> Effect:
+    longest: dict[Queue, int] = {}
+    for queue, span in spans:
+        longest[queue] = max(longest.get(queue, 0), span.length(now))
+    is_open = any(span.end is None for _, span in spans)
+    return Effect(kind, sorted(longest), min(longest.values()), max(longest.values()), is_open)
+
+
+def step_words(step: Step) -> str:
+    return f"{step.text} {queue_span(step.queues)}" if step.queues else step.text

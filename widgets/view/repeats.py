@@ -1,0 +1,48 @@
+"""Which messages were handed to a listener a second time, by another consumer.
+
+A retry after a failure travels in another topic, so a repeated offset of the same queue means that
+a new owner started before the position the old one had reached.
+"""
+
+from __future__ import annotations
+
+from minimq.telemetry.event import Event
+from widgets.view.names import Queue, is_lesson_topic
+
+QUEUES_MAX = 1024
+
+
+class RepeatModel:
+    """Counts repeats by queue and in all."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.by_queue: dict[tuple[str, Queue], int] = {}
+        self._reached: dict[tuple[str, Queue], dict[str, int]] = {}
+
+    def apply(self, event: Event) -> None:
+        if event.name != "consumer.listener.started":
+            return
+        fields = event.fields
+        topic = str(fields["topic"])
+        if not is_lesson_topic(topic):
+            return
+        key = (topic, Queue(str(fields["broker_name"]), int(fields["queue_id"] or 0)))
+        start = int(fields["queue_offset"] or 0)
+        self._started(key, event.process, start, start + int(fields["count"] or 1))
+
+    def reached(self, topic: str, queue: Queue, but: str = "") -> int:
+        """The first offset that nobody (or nobody but one) had in a listener."""
+        reached = self._reached.get((topic, queue), {})
+        return max((until for node, until in reached.items() if node != but), default=0)
+
+    def _started(self, key: tuple[str, Queue], node: str, start: int, end: int) -> None:
+        reached = self._reached.setdefault(key, {})
+        others = max((until for who, until in reached.items() if who != node), default=0)
+        repeated = max(0, min(end, others) - start)
+        if repeated and start >= reached.get(node, 0):
+            self.total += repeated
+            self.by_queue[key] = self.by_queue.get(key, 0) + repeated
+        reached[node] = max(reached.get(node, 0), end)
+        if len(self._reached) > QUEUES_MAX:
+            del self._reached[next(iter(self._reached))]
