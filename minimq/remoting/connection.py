@@ -26,6 +26,7 @@ from minimq.remoting.link_table import LinkState
 from minimq.remoting.response_table import Callback, PendingCall, ResponseTable
 from minimq.remoting.transport import tune
 from minimq.telemetry import catalog
+from minimq.telemetry.event import EventType
 
 if TYPE_CHECKING:
     from minimq.remoting.request_dispatcher import RequestDispatcher
@@ -244,7 +245,7 @@ class Connection(asyncio.Protocol):
         elif self._transport is not None:
             self._transport.write(data)
 
-    def _tell(self, event_type: catalog.EventType, command: RemotingCommand) -> None:
+    def _tell(self, event_type: EventType, command: RemotingCommand) -> None:
         self.host.recorder.emit(
             event_type,
             "remoting",
