@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from minimq.common.host import Host
 
 DIRECTIONS = ("both", "out", "in")
 
@@ -74,3 +77,10 @@ class LinkTable:
             self._states[address] = state
         for changed in list(self._watchers.get(address, ())):
             changed(state)
+
+
+def links_of(host: Host) -> LinkTable:
+    """The cables of one process: all its clients share them."""
+    table = host.singletons.setdefault("LinkTable", LinkTable())
+    assert isinstance(table, LinkTable)
+    return table

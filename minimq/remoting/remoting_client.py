@@ -15,7 +15,7 @@ from minimq.errors import MiniMQError, RemotingConnectError, RemotingTimeoutErro
 from minimq.protocol.remoting_command import RemotingCommand
 from minimq.remoting.connection import Connection, open_connection
 from minimq.remoting.housekeeping import ConnectionScanService
-from minimq.remoting.link_table import LinkTable
+from minimq.remoting.link_table import LinkTable, links_of
 from minimq.remoting.request_dispatcher import RequestDispatcher
 from minimq.remoting.response_table import Callback
 
@@ -34,7 +34,7 @@ class RPCHook(Protocol):
 
 
 class RemotingClient:
-    """`links` holds the cut cables of this process; simulated and live clients share the code."""
+    """`links` holds the cut cables: by default those of the process."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class RemotingClient:
         self.host = host
         self.dispatcher = dispatcher or RequestDispatcher(host)
         self.rpc_hooks: list[RPCHook] = []
-        self.links = links or LinkTable()
+        self.links = links or links_of(host)
         self.channel_table: dict[str, Connection] = {}
         self._opening: dict[str, asyncio.Task[Connection]] = {}
         self._on_closed = on_closed

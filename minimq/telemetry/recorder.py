@@ -34,23 +34,34 @@ class Recorder:
         self._ring: deque[RawEvent] = deque()
         self._seq = 0
         self._from_threads: deque[RawEvent] = deque(maxlen=ring_events_max)
+        self._thread_woke = False
+        self.on_first: Callable[[], None] = _ignore
+        """Called when an event lies in an empty ring; maybe in a listener's thread."""
 
     def emit(self, event_type: EventType, service: str, *values: Any) -> None:
         """Record one event; `values` in the order of `event_type.fields`, JSON scalars only."""
         if not (event_type.state or self.listening):
             return
         self._seq += 1
-        self._ring.append((self._now_micros(), self._seq, event_type, service, *values))
-        if len(self._ring) > self._ring_events_max:
+        ring = self._ring
+        ring.append((self._now_micros(), self._seq, event_type, service, *values))
+        size = len(ring)
+        if size == 1:
+            self.on_first()
+        elif size > self._ring_events_max:
             self._make_room()
 
     def emit_from_thread(self, event_type: EventType, service: str, *values: Any) -> None:
         """As `emit`, from a listener's thread: stamped now, numbered when the loop drains."""
         if event_type.state or self.listening:
             self._from_threads.append((self._now_micros(), 0, event_type, service, *values))
+            if not self._thread_woke:
+                self._thread_woke = True
+                self.on_first()
 
     def drain(self) -> tuple[list[RawEvent], int]:
         """Take everything recorded so far, gauges thinned to their newest, and the drop count."""
+        self._thread_woke = False
         if self._from_threads:
             self._merge_threads()
         ring, self._ring = self._ring, deque()
@@ -89,6 +100,10 @@ class Recorder:
 
 def _time_of(raw: RawEvent) -> int:
     return int(raw[0])
+
+
+def _ignore() -> None:
+    """Nobody waits for a first event."""
 
 
 def _thin(ring: Iterable[RawEvent]) -> list[RawEvent]:

@@ -97,3 +97,16 @@ def test_names_are_unique_and_shaped_alike():
         assert all(part.isidentifier() for part in event_type.name.split(".")), event_type.name
         assert event_type.meaning.endswith("."), event_type.name
         assert len(set(event_type.fields)) == len(event_type.fields), event_type.name
+
+
+def test_an_empty_ring_calls_for_its_reader_once() -> None:
+    calls: list[str] = []
+    recorder = Recorder("broker-a", ManualClock().now_micros)
+    recorder.on_first = lambda: calls.append("wake")
+    for _ in range(3):
+        recorder.emit(catalog.CLIENT_STARTED, "s", "id")
+    assert calls == ["wake"]
+    recorder.drain()
+    recorder.emit_from_thread(catalog.CLIENT_STARTED, "s", "id")
+    recorder.emit_from_thread(catalog.CLIENT_STARTED, "s", "id")
+    assert calls == ["wake", "wake"]
