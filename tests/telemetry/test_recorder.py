@@ -101,12 +101,12 @@ def test_names_are_unique_and_shaped_alike():
 
 def test_an_empty_ring_calls_for_its_reader_once() -> None:
     calls: list[str] = []
-    recorder = Recorder("broker-a", ManualClock().now_micros)
-    recorder.on_first = lambda: calls.append("wake")
+    one = recorder()
+    one.on_first = lambda: calls.append("wake")
     for _ in range(3):
-        recorder.emit(catalog.CLIENT_STARTED, "s", "id")
+        one.emit(catalog.CLIENT_STARTED, "s", "id")
     assert calls == ["wake"]
-    recorder.drain()
-    recorder.emit_from_thread(catalog.CLIENT_STARTED, "s", "id")
-    recorder.emit_from_thread(catalog.CLIENT_STARTED, "s", "id")
+    one.drain()
+    one.emit_from_thread(catalog.CLIENT_STARTED, "s", "id")
+    one.emit_from_thread(catalog.CLIENT_STARTED, "s", "id")
     assert calls == ["wake", "wake"]
