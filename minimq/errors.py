@@ -14,6 +14,7 @@ Java:    client.exception.*, remoting.exception.*
     ├── MQClientError                  Java: MQClientException
     │   ├── ServiceStateError
     │   ├── TopicRouteNotFoundError
+    │   ├── RequestTimeoutError        sent, but no consumer replied
     │   └── MessageIllegalError
     ├── MQBrokerError                  Java: MQBrokerException, carries the response code
     ├── StoreError                     a damaged or inconsistent file
@@ -98,6 +99,12 @@ class ServiceStateError(MQClientError):
 
 class TopicRouteNotFoundError(MQClientError):
     """No name server knows a route for the topic."""
+
+
+class RequestTimeoutError(MQClientError):
+    """A request was stored, but no reply came in time."""
+
+    maybe_done = True
 
 
 class MessageIllegalError(MQClientError):

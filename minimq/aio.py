@@ -1,0 +1,23 @@
+"""The async face: the same names as `minimq`, for programs that run an asyncio loop themselves."""
+
+from minimq.client.producer.message_queue_selector import (
+    SelectMessageQueueByRandom,
+    select_message_queue_by_hash,
+)
+from minimq.client.producer.mq_producer import DefaultMQProducer
+from minimq.client.producer.request_response import create_reply_message
+from minimq.client.producer.send_result import SendResult, SendStatus
+from minimq.common.message import Message, MessageExt
+from minimq.common.message_queue import MessageQueue
+
+__all__ = [
+    "DefaultMQProducer",
+    "Message",
+    "MessageExt",
+    "MessageQueue",
+    "SelectMessageQueueByRandom",
+    "SendResult",
+    "SendStatus",
+    "create_reply_message",
+    "select_message_queue_by_hash",
+]
