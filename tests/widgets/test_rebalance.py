@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.widgets.story import START, FakeCluster, story
 from widgets.view.names import Queue
 from widgets.view.parts import unpack_frame
-from widgets.view.rebalance import RebalanceModel
+from widgets.view.rebalance import RebalanceModel, step_words
 
 EVENTS = story()
 
@@ -75,11 +75,15 @@ def test_different_strategies_are_a_conflict() -> None:
 def test_the_steps_of_a_kill_name_who_did_what_when() -> None:
     model = model_at(30)
     start = START + 11_000_000
-    steps = [(s.at_micros - start, s.text) for s in model.steps(start, start + 50_000)]
-    assert (0, "C2 is gone, its sockets close") in steps
-    assert (3_000, "A: C2 gone, its socket closed") in steps
-    assert (31_000, "C1 adds") in steps
-    assert (44_000, "C3 adds") in steps
+    steps = [(s.at_micros - start, step_words(s)) for s in model.steps(start, start + 50_000)]
+    assert steps == [
+        (0, "C2 is gone, its sockets close"),
+        (3_000, "A, B drop member C2: socket closed"),
+        (3_000, "A, B tell the members"),
+        (9_000, "C1, C3 ask who is there"),
+        (31_000, "C1 adds a·3"),
+        (44_000, "C3 adds b·0, b·1"),
+    ]
 
 
 def test_the_view_says_each_cause(view_of) -> None:

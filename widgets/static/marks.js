@@ -131,12 +131,12 @@ function plain(parts) {
 }
 
 // A block = headline above a small table; `num` lists the columns that are numbers.
-function block({head, cols, rows = [], num = [], ruled = true, marks = [], keys = []}, send) {
+function block({head, cols, rows = [], num = [], ruled = true, marks = [], keys = [], tight = false}, send) {
   const out = html('div', {class: 'mq-block'});
   if (head) out.append(html('div', {class: 'mq-headline'}, ...rich(head, send)));
   if (!rows.length && !cols) return out;
   const cls = i => num.includes(i) ? 'mq-num' : null;
-  const table = html('table', {class: `mq-rows ${ruled ? 'mq-ruled' : ''}`});
+  const table = html('table', {class: `mq-rows ${ruled ? 'mq-ruled' : ''} ${tight ? 'mq-tight' : ''}`});
   if (cols) table.append(html('thead', {}, html('tr', {}, ...cols.map((c, i) => html('th', {class: cls(i), scope: 'col'}, ...rich(c))))));
   const body = html('tbody');
   rows.forEach((row, y) => body.append(html('tr', {class: marks[y] ? `mq-${marks[y]}` : null, 'data-key': keys[y]},
@@ -256,23 +256,21 @@ function drawFlags(root, flags, axes, measure, send) {
     const x = X(flag.x), group = svg('g', {class: 'mq-act'});
     group.append(svg('path', {d: `M${x},${flag.top}V${flag.bottom}`, stroke: 'var(--mq-bg)', 'stroke-width': 3.5}),
       svg('path', {d: `M${x},${flag.top}V${flag.bottom}`, stroke: 'var(--mq-ink)', 'stroke-width': 1.2}));
-    const words = textWidth(flag.t, measure, 600) + 22;
-    let start = x + words > right ? right - words : x;
-    let short = !free(0, start, start + words);
-    if (short && free(0, x - words, x) && x - words > (axes.left ?? 0)) { start = x - words; short = false; }
-    const room = short ? 18 : words;
-    if (short) start = x;
-    if (free(0, start, start + room)) {
-      taken[0].push([start, start + room]);
-      const g = glyph({...flag.g, r: 7}); g.setAttribute('transform', `translate(${start + 9},${flag.top + 2})`); group.append(g);
-      if (!short) { const t = svg('text', {x: start + 20, y: flag.top + 2, class: 'mq-b mq-mid mq-halo'}); t.textContent = flag.t; group.append(t); }
+    const labels = [flag.t, flag.t.replace('SIG', ''), ''];
+    for (const label of labels) {
+      const w = label ? textWidth(label, measure, 600) + 22 : 18, start = Math.min(x, right - w);
+      if (!free(0, start, start + w)) continue;
+      taken[0].push([start, start + w]);
+      const g = glyph({...flag.g, r: 7}); g.setAttribute('transform', `translate(${start + 10},${flag.top + 2})`); group.append(g);
+      if (label) { const t = svg('text', {x: start + 21, y: flag.top + 2, class: 'mq-b mq-mid mq-halo'}); t.textContent = label; group.append(t); }
+      break;
     }
-    if (flag.tag) {
-      const w = textWidth(flag.tag, measure, 600) + 10, tx = Math.min(x, right - w);
-      if (free(1, tx, tx + w)) {
-        taken[1].push([tx, tx + w]);
-        group.append(MARKS.tag({t: flag.tag, x: tx, y: flag.top + 20}, v => v, v => v, measure, {}));
-      }
+    for (const tag of flag.tag ? [flag.tag, flag.tag.replace(/^.*?(?=[\d.]+ (ms|s|min))/, '')] : []) {
+      const w = textWidth(tag, measure, 600) + 10, start = Math.min(x, right - w);
+      if (!free(1, start, start + w)) continue;
+      taken[1].push([start, start + w]);
+      group.append(MARKS.tag({t: tag, x: start, y: flag.top + 20}, v => v, v => v, measure, {}));
+      break;
     }
     const tip = svg('title'); tip.textContent = [flag.t, flag.tag].filter(Boolean).join(': '); group.append(tip);
     group.mqAct = flag.act;

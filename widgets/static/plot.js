@@ -53,6 +53,7 @@ function plotPart(model, host, root, send) {
     if (!spec?.layout) return false;
     const old = figure;
     const css = getComputedStyle(root);
+    if (!css.getPropertyValue('--mq-ink')) { requestAnimationFrame(() => { if (!gone) respec(); }); return false; }   // no style yet
     figure = withTokens(structuredClone(spec), css);
     figure.font = css.fontFamily;
     // A new spec with the same traces keeps their values.
@@ -62,11 +63,12 @@ function plotPart(model, host, root, send) {
     return true;
   };
   const layout = () => {
-    const css = getComputedStyle(root), grid = css.getPropertyValue('--mq-grid').trim(), picture = model.get('picture') ?? {};
+    const css = getComputedStyle(root);
+    const grid = css.getPropertyValue('--mq-grid').trim(), picture = model.get('picture') ?? {};
     const out = structuredClone(figure.layout);
     for (const [name, change] of Object.entries(picture.layout ?? {})) Object.assign(out[name] ??= {}, change);
     for (const name of Object.keys(out)) if (/^[xy]axis/.test(name)) out[name] = {
-      fixedrange: true, zeroline: false, gridcolor: grid, linecolor: grid, tickfont: {size: 11, color: css.getPropertyValue('--mq-ink2').trim()}, ...out[name]};
+      fixedrange: true, zeroline: false, ticklabeloverflow: 'allow', gridcolor: grid, linecolor: grid, tickfont: {size: 11, color: css.getPropertyValue('--mq-ink2').trim()}, ...out[name]};
     return {margin: {l: figure.left, r: figure.right, t: figure.top, b: figure.bottom, pad: 0}, height: figure.height, width: place.clientWidth,
       paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, dragmode: false, hovermode: 'closest', bargap: 0, barmode: 'overlay',
       font: {family: figure.font, size: 12, color: css.getPropertyValue('--mq-ink').trim()}, transition: {duration: 0}, ...out, datarevision: ++revision};

@@ -59,7 +59,7 @@ class Inputs:
 @dataclass(slots=True)
 class Step:
     at_micros: int
-    node: str
+    who: list[str]
     text: str
     queues: list[Queue] = field(default_factory=list)
 
@@ -142,16 +142,18 @@ class RebalanceModel:
         return flag.at_micros - after // 4, flag.at_micros + after
 
     def steps(self, start: int, end: int) -> list[Step]:
-        """What happened in a stretch; the same step of one process within 1 ms is one line."""
+        """What happened in a stretch; the same step within 1 ms is one line."""
         made: list[Step] = []
         for step in sorted(self._steps, key=lambda s: s.at_micros):
             if not start <= step.at_micros <= end:
                 continue
-            last = next((s for s in made if s.text == step.text and s.node == step.node), None)
-            if last is not None and step.at_micros - last.at_micros < 1_000:
-                last.queues += step.queues
+            near = (s for s in made if step.at_micros - s.at_micros < 1_000)
+            last = next((s for s in near if _same_line(s, step)), None)
+            if last is None:
+                made.append(Step(step.at_micros, list(step.who), step.text, list(step.queues)))
             else:
-                made.append(Step(step.at_micros, step.node, step.text, list(step.queues)))
+                last.queues += step.queues
+                last.who += [who for who in step.who if who not in last.who]
         return made
 
     def verdict(self, living: list[str]) -> tuple[bool, str]:
@@ -177,7 +179,8 @@ class RebalanceModel:
             del self.flags[0]
 
     def _step(self, event: Event, node: str, text: str, queue: Queue | None = None) -> None:
-        self._steps.append(Step(event.at_micros, node, text, [queue] if queue else []))
+        who = letter(node)
+        self._steps.append(Step(event.at_micros, [who], text, [queue] if queue else []))
 
     def _client_started(self, event: Event) -> None:
         self._clients[str(event.fields["client_id"])] = event.process
@@ -207,18 +210,18 @@ class RebalanceModel:
         node = self._member(event)
         if node in self._clients.values():
             self._join(event, node)
-        self._step(event, event.process, f"{letter(event.process)}: {label(node)} is a member")
+        self._step(event, event.process, f"lists {label(node)}")
 
     def _member_left(self, event: Event) -> None:
         if self._of_group(event):
             who = label(self._member(event))
-            cause = {"channel": "its socket closed", "expired": "no heartbeat for too long"}
-            why = cause.get(str(event.fields["cause"]), "it said so")
-            self._step(event, event.process, f"{letter(event.process)}: {who} gone, {why}")
+            cause = {"channel": "socket closed", "expired": "no heartbeat"}
+            why = cause.get(str(event.fields["cause"]), "signed off")
+            self._step(event, event.process, f"drops member {who}: {why}")
 
     def _notified(self, event: Event) -> None:
         if self._of_group(event):
-            self._step(event, event.process, f"{letter(event.process)} tells the members")
+            self._step(event, event.process, "tells the members")
 
     def _sum_started(self, event: Event) -> None:
         fields = event.fields
@@ -227,7 +230,7 @@ class RebalanceModel:
         members = self._member_names(fields["members"])
         strategy = str(fields["strategy"])
         self.inputs[event.process] = Inputs(event.at_micros, members, str(fields["queues"]), strategy)
-        self._step(event, event.process, f"{label(event.process)} asks who is there, and sums")
+        self._step(event, event.process, "asks who is there")
 
     def _member_names(self, members: object) -> tuple[str, ...]:
         """Client ids between blanks or commas, or their number."""
@@ -239,11 +242,11 @@ class RebalanceModel:
     def _added(self, event: Event) -> None:
         if str(event.fields["topic"]) == self.ownership.topic and self._of_group(event):
             self._join(event, event.process)
-            self._step(event, event.process, f"{label(event.process)} adds", _queue(event))
+            self._step(event, event.process, "adds", _queue(event))
 
     def _dropped(self, event: Event) -> None:
         if str(event.fields["topic"]) == self.ownership.topic and self._of_group(event):
-            self._step(event, event.process, f"{label(event.process)} drops", _queue(event))
+            self._step(event, event.process, "drops", _queue(event))
 
     def _counts(self, node: str) -> bool:
         return node in self._joined or node.startswith("broker")
@@ -262,7 +265,7 @@ class RebalanceModel:
             self._fall(event, node, str(event.fields["signal"] or "exit"))
         self._joined.discard(node)
         self.inputs.pop(node, None)
-        self._step(event, node, f"{label(node)} is gone, its sockets close")
+        self._step(event, node, "is gone, its sockets close")
 
     def _fall(self, event: Event, node: str, signal: str) -> None:
         if node.startswith("broker"):
@@ -277,14 +280,14 @@ class RebalanceModel:
         if self._counts(node):
             kind = "broker" if node.startswith("broker") else "frozen"
             self._flag(event, kind, node, f"{label(node)} SIGSTOP")
-            self._step(event, node, f"{label(node)} frozen, sockets stay open")
+            self._step(event, node, "frozen, sockets stay open")
 
     def _resumed(self, event: Event) -> None:
         node = str(event.fields["node"])
         if self._counts(node):
             kind = "broker" if node.startswith("broker") else "woke"
             self._flag(event, kind, node, f"{label(node)} SIGCONT")
-            self._step(event, node, f"{label(node)} goes on")
+            self._step(event, node, "goes on")
 
     def _starting(self, event: Event) -> None:
         node = str(event.fields["node"])
@@ -312,5 +315,14 @@ def _effect(kind: str, spans: list[tuple[Queue, Span]], now: int) -> Effect:
     return Effect(kind, sorted(longest), min(longest.values()), max(longest.values()), is_open)
 
 
+def _same_line(one: Step, other: Step) -> bool:
+    """Queues of one process belong together, as do processes that do the same."""
+    return one.text == other.text and (one.who == other.who or not one.queues)
+
+
 def step_words(step: Step) -> str:
-    return f"{step.text} {queue_span(step.queues)}" if step.queues else step.text
+    verb, _, rest = step.text.partition(" ")
+    if len(step.who) > 1:
+        verb = {"is": "are", "goes": "go"}.get(verb, verb.removesuffix("s"))
+    words = f"{', '.join(step.who)} {verb} {rest}".rstrip()
+    return f"{words} {queue_span(step.queues)}" if step.queues else words

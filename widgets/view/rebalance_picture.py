@@ -276,11 +276,11 @@ class RebalancePicture:
         head = {"k": "text", "xa": "px", "ya": "y2", "y": y}
         yield {**head, "x": 0, "t": "ENLARGED", "b": True, "small": True, "dim": True}
         if flag is None:
-            yield {**head, "x": LEFT + 14, "t": "A cause (join, kill, freeze) is enlarged here.", "dim": True}
+            yield {**head, "x": LEFT + 32, "t": "A cause (join, kill, freeze) is enlarged here.", "dim": True}
             return
         left, right = self.model.window(flag, now)
         words = f"{flag.word}, {numbers.duration(right - left)} shown. Click a flag to enlarge another."
-        yield {**head, "x": LEFT + 14, "t": words}
+        yield {**head, "x": LEFT + 32, "t": words}
         unit, rows = _unit(right - left), Rows(self.model.queues, ENLARGED_ROW)
 
         def offset(micros: float) -> float:
@@ -373,7 +373,7 @@ class RebalancePicture:
         left, right = self.model.window(flag, now)
         steps = self.model.steps(flag.at_micros - 2_000, right)[:STEPS_SHOWN]
         rows = [[[["b", _offset_text(s.at_micros - flag.at_micros)]], step_words(s)] for s in steps]
-        return [block(f"what happened in those {numbers.duration(right - flag.at_micros)}", rows=rows, ruled=False, num=[])]
+        return [block("what happened then, in ms", rows=rows, ruled=False, tight=True)]
 
     def table(self, now: int) -> Block:
         rows = []
@@ -493,9 +493,10 @@ def _effect_words(effect: Effect | None) -> Any:
 
 
 def _offset_text(micros: int) -> str:
-    if abs(micros) < 500:
-        return "0"
-    return f"{'+' if micros > 0 else '-'}{numbers.duration(abs(micros))}"
+    """+31 in milliseconds, +5.6 s above a second."""
+    if abs(micros) >= 1_000_000:
+        return f"{micros / 1e6:+.1f} s"
+    return f"{micros / 1000:+.0f}" if abs(micros) >= 500 else "0"
 
 
 def _flag_glyph(flag: Flag) -> dict[str, Any]:
