@@ -29,11 +29,12 @@ RequestHook = Callable[[Connection, RemotingCommand], RemotingCommand | None]
 
 
 class ResponseError(MiniMQError):
-    """Raised by a processor to answer with a code and a remark."""
+    """Raised by a processor to answer with a code and a remark, and sometimes fields."""
 
-    def __init__(self, code: int, remark: str) -> None:
+    def __init__(self, code: int, remark: str, ext_fields: dict[str, str] | None = None) -> None:
         super().__init__(remark)
         self.code = code
+        self.ext_fields = ext_fields
 
 
 class WaitingRequest(NamedTuple):
@@ -106,7 +107,7 @@ class RequestDispatcher:
             else:
                 response = processor(connection, request)
         except ResponseError as error:
-            response = request.create_response(error.code, str(error))
+            response = request.create_response(error.code, str(error), error.ext_fields)
         except Exception as error:  # a broken request must not end the service to others
             if not isinstance(error, MiniMQError):
                 emit = self.host.recorder.emit
