@@ -152,6 +152,10 @@ class RemotingClient:
         connection = self.channel_table.get(address)
         if connection is None:
             connection = await self.get_and_create_channel(address, CONNECT_TIMEOUT_MILLIS)
+        self.oneway_on(connection, request)
+
+    def oneway_on(self, connection: Connection, request: RemotingCommand) -> None:
+        """As `invoke_oneway` over an open connection, without waiting."""
         self._before(connection.peer, request)
         connection.invoke_oneway(request)
 
