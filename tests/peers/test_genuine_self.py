@@ -274,7 +274,7 @@ def test_a_server_that_cannot_start_says_why(java_namesrv):
         JavaNamesrv(java_namesrv.port).__enter__()
 
 
-def test_two_processes_build_a_cached_folder_once(tmp_path, monkeypatch):
+def test_racers_build_a_cached_folder_once(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "CACHE", tmp_path)
     built: list[Path] = []
 
