@@ -136,7 +136,7 @@ class CommitLog:
             file = self.files.add_file()
         except StoreError as error:
             raise SegmentError(str(error)) from error
-        self.segments_rolled += 1
+        self.segments_rolled += len(files) > 1
         return file
 
     # -- reading ---------------------------------------------------------------------------------

@@ -18,7 +18,9 @@ from minimq.store.store_config import CONSUME_QUEUE_UNIT_SIZE as UNIT_SIZE
 
 UNIT = struct.Struct(">qiq")
 """Log offset, record size, tag code."""
-PRE_BLANK_UNIT = UNIT.pack(0, 0x7FFFFFFF, 0)
+BLANK_UNIT_SIZE = 0x7FFFFFFF
+"""The size in a unit without a record."""
+PRE_BLANK_UNIT = UNIT.pack(0, BLANK_UNIT_SIZE, 0)
 """Fills a queue's first file up to where the queue begins."""
 _ZERO_UNIT = bytes(UNIT_SIZE)
 
@@ -163,8 +165,7 @@ class ConsumeQueue:
             max(self.min_offset, self.files.min_offset // UNIT_SIZE), self.max_offset
         )
         last = self.get_unit(self.max_offset - 1) if self.max_offset > self.min_offset else None
-        real = last is not None and (last[0], last[1]) != (0, 0x7FFFFFFF)
-        self.max_physical_offset = last[0] + last[1] if real and last else 0
+        self.max_physical_offset = _record_end(last) if last else 0
 
     def truncate_from(self, commit_log_offset: int) -> None:
         """Drop every unit whose record does not end at or before `commit_log_offset`."""
@@ -174,8 +175,7 @@ class ConsumeQueue:
             middle = (low + high) // 2
             unit = self.get_unit(middle)
             assert unit is not None  # between the first and the last unit
-            end = 0 if unit[1] == 0x7FFFFFFF else unit[0] + unit[1]
-            if end <= commit_log_offset:
+            if _record_end(unit) <= commit_log_offset:
                 low = middle + 1
             else:
                 high = middle
@@ -191,8 +191,7 @@ class ConsumeQueue:
             units = self.files.find(middle * UNIT_SIZE)
             assert units is not None  # between the first and the last unit
             at = middle * UNIT_SIZE - units.base_offset
-            offset, size, _ = UNIT.unpack_from(units.view, at)
-            if offset < log_min_offset or size == 0x7FFFFFFF:
+            if _is_gone(UNIT.unpack_from(units.view, at), log_min_offset):
                 low = middle + 1
             else:
                 high = middle
@@ -202,18 +201,53 @@ class ConsumeQueue:
         """Remove files of which no record is left, never the last; then correct the minimum."""
         files, deleted = self.files.files, 0
         while len(files) > 1:
-            offset, size, _ = UNIT.unpack_from(files[0].view, files[0].size - UNIT_SIZE)
-            if offset >= log_min_offset and size != 0x7FFFFFFF:
+            last = UNIT.unpack_from(files[0].view, files[0].size - UNIT_SIZE)
+            if not _is_gone(last, log_min_offset):
                 break
             self.files.delete_first()
             deleted += 1
         self.correct_min_offset(log_min_offset)
         return deleted
 
+    def blank(self, start: int, end: int) -> None:
+        """Mark the units whose records begin in this stretch of the log: they cannot be read."""
+        position = self._first_at(start)
+        while position < self.max_offset:
+            unit = self.get_unit(position)
+            if unit is None or unit[0] >= end:
+                return
+            file = self.files.find(position * UNIT_SIZE)
+            assert file is not None  # the unit was read from it
+            blank = UNIT.pack(unit[0], BLANK_UNIT_SIZE, 0)
+            file.write(position * UNIT_SIZE - file.base_offset, blank)
+            position += 1
+
+    def _first_at(self, commit_log_offset: int) -> int:
+        """The first unit whose record begins there or later."""
+        low, high = self.min_offset, self.max_offset
+        while low < high:
+            middle = (low + high) // 2
+            unit = self.get_unit(middle)
+            assert unit is not None  # between the first and the last unit
+            if unit[0] < commit_log_offset:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
     def destroy(self) -> None:
         self.files.destroy()
         self._last = None
         self.min_offset = self.max_offset = self.max_physical_offset = 0
+
+
+def _record_end(unit: Unit) -> int:
+    return unit[0] if unit[1] == BLANK_UNIT_SIZE else unit[0] + unit[1]
+
+
+def _is_gone(unit: Unit, log_min_offset: int) -> bool:
+    """Whether the record was deleted with its segment, or never was."""
+    return unit[0] < log_min_offset or (unit[0] == 0 and unit[1] == BLANK_UNIT_SIZE)
 
 
 def _find_zero_unit(view: memoryview) -> int:

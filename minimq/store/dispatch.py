@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from enum import Enum, auto
+from functools import lru_cache
 
 from minimq.common.java_compat import crc31
 from minimq.common.message_const import MessageConst
@@ -22,16 +23,22 @@ from minimq.common.sys_flag import (
 from minimq.errors import RemoteCommandError
 from minimq.protocol.message_codec import (
     BLANK_MAGIC_CODE,
+    MESSAGE_MAGIC_CODE,
     RecordPeek,
     find_property,
     peek_record,
     tags_code,
 )
 
+_V4 = struct.Struct(">IIIiiqqiq8sq8siqI")
+"""Everything before the body, for hosts with IPv4 addresses."""
 _UINT = struct.Struct(">I")
+_SHORT = struct.Struct(">h")
 _CRC_AT = 8
-_BODY_AT_V4 = 88
 _V6_EXTRA = 12
+_V6_FLAGS = BORNHOST_V6_FLAG | STOREHOST_V6_FLAG
+_MAGIC = _UINT.pack(MESSAGE_MAGIC_CODE)
+_BLANK_MAGIC = _UINT.pack(BLANK_MAGIC_CODE)
 
 NOT_IN_QUEUES = (TransactionType.PREPARED, TransactionType.ROLLBACK)
 
@@ -127,24 +134,65 @@ def queue_tags_code(
         level = int(text) if text and text.isdecimal() else 0
         if level > 0:
             return levels.deliver_timestamp(min(level, levels.max_level), store_timestamp)
-    return tags_code(find_property(properties, b"TAGS"))
+    return tags_code(find_property(properties, b"TAGS")) if b"TAGS\x01" in properties else 0
+
+
+@lru_cache(maxsize=4096)
+def _topic(name: bytes) -> str:
+    return str(name, "utf-8", "replace")
 
 
 def read_record(
     view: memoryview, at: int, commit_log_offset: int, levels: DelayLevels, check_crc: bool = False
 ) -> DispatchRequest | NoRecord:
     """The record at `at`, which lies at `commit_log_offset` of the whole log."""
-    if len(view) - at < 8:
+    if len(view) - at < _V4.size:
+        return _end_or_nothing(view, at)
+    values = _V4.unpack_from(view, at)
+    size, magic, crc, queue_id, _, queue_offset, physical_offset, sys_flag = values[:8]
+    if magic != MESSAGE_MAGIC_CODE or sys_flag & _V6_FLAGS:
+        return _read_other_record(view, at, commit_log_offset, levels, check_crc)
+    body_at, end = at + _V4.size, at + size
+    body_end = body_at + values[14]
+    if physical_offset != commit_log_offset or end > len(view) or body_end + 3 > end:
         return NoRecord.NOT_VALID
+    topic_end = body_end + 1 + view[body_end]
+    properties_at = topic_end + 2
+    if properties_at > end or properties_at + _SHORT.unpack_from(view, topic_end)[0] != end:
+        return NoRecord.NOT_VALID
+    if check_crc and crc31(view[body_at:body_end]) != crc:
+        return NoRecord.NOT_VALID
+    topic, properties = (
+        _topic(bytes(view[body_end + 1 : topic_end])),
+        bytes(view[properties_at:end]),
+    )
+    code = queue_tags_code(topic, properties, values[10], levels)
+    return DispatchRequest(
+        topic,
+        queue_id,
+        queue_offset,
+        commit_log_offset,
+        size,
+        code,
+        values[10],
+        sys_flag,
+        properties,
+    )
+
+
+def _end_or_nothing(view: memoryview, at: int) -> NoRecord:
     magic = int.from_bytes(view[at + 4 : at + 8], "big")
-    if magic == BLANK_MAGIC_CODE:
-        return NoRecord.END_OF_FILE
-    if not magic:
-        return NoRecord.NOT_VALID
+    return NoRecord.END_OF_FILE if magic == BLANK_MAGIC_CODE else NoRecord.NOT_VALID
+
+
+def _read_other_record(
+    view: memoryview, at: int, commit_log_offset: int, levels: DelayLevels, check_crc: bool
+) -> DispatchRequest | NoRecord:
+    """A record with IPv6 hosts, or something that is no record."""
     try:
         peek = peek_record(view, at)
     except RemoteCommandError:
-        return NoRecord.NOT_VALID
+        return _end_or_nothing(view, at)
     if peek.physical_offset != commit_log_offset or (check_crc and not _crc_fits(view, at, peek)):
         return NoRecord.NOT_VALID
     return DispatchRequest(
@@ -162,7 +210,26 @@ def read_record(
 
 def _crc_fits(view: memoryview, at: int, peek: RecordPeek) -> bool:
     v6_hosts = bool(peek.sys_flag & BORNHOST_V6_FLAG) + bool(peek.sys_flag & STOREHOST_V6_FLAG)
-    body_at = at + _BODY_AT_V4 + _V6_EXTRA * v6_hosts
+    body_at = at + _V4.size + _V6_EXTRA * v6_hosts
     (length,) = _UINT.unpack_from(view, body_at - 4)
     (crc,) = _UINT.unpack_from(view, at + _CRC_AT)
     return bool(crc31(view[body_at : body_at + length]) == crc)
+
+
+def find_next_record(
+    view: memoryview, at: int, base_offset: int, levels: DelayLevels
+) -> int | None:
+    """Where behind damaged bytes a sound record or the end of the file begins."""
+    data = bytes(view)
+    for magic in (_MAGIC, _BLANK_MAGIC):
+        found = data.find(magic, at + 5)
+        while found >= 4:
+            start = found - 4
+            record = read_record(view, start, base_offset + start, levels, check_crc=True)
+            if isinstance(record, DispatchRequest):
+                return start
+            rest = int.from_bytes(view[start : start + 4], "big")
+            if record is NoRecord.END_OF_FILE and start + rest == len(view):
+                return start
+            found = data.find(magic, found + 1)
+    return None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from minimq.store.consume_queue import UNIT
+from minimq.store.consume_queue import BLANK_UNIT_SIZE, UNIT
 from minimq.store.store_config import CONSUME_QUEUE_UNIT_SIZE as UNIT_SIZE
 from minimq.store.store_config import MessageStoreConfig
 
@@ -154,7 +154,7 @@ class UnitScan:
             self.examined += 1
             if matches is not None and not matches(tags_code):
                 continue
-            if log_offset < log_min_offset:
+            if log_offset < log_min_offset or size == BLANK_UNIT_SIZE:
                 if not self.taken:
                     self.status = GetMessageStatus.MESSAGE_WAS_REMOVING
                 continue

@@ -1,41 +1,52 @@
-"""The store as the broker sees it: put, get, look up, and the services behind.
+"""The store as the broker sees it: its life, and what it tells about itself.
 
 Java:    store.DefaultMessageStore, store.MessageStore
 Posts:   RocketMQ生产消费流程浅析, broker收到拉取消息请求
-Differs: a put answers at once; if it must wait for the disk or a slave, its result carries a
-         future. Everything runs on the one loop of the process, except the calls that flush.
+Differs: reading and writing are in store_reader.py and store_writer.py. Everything runs on the one
+         loop of the process, except the calls that flush. The table of queue offsets beside
+         RocketMQ's files lets a start find out that a queue's folder was lost.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from enum import Enum, auto
+from typing import Any
 
+from minimq.common.config_manager import load_json_table, persist_json_table
 from minimq.common.host import Host
-from minimq.common.mix_all import SCHEDULE_TOPIC, TOPIC_MAX_LENGTH
-from minimq.common.sys_flag import TRANSACTION_MASK
-from minimq.errors import LocalCommandError, RemoteCommandError, StoreError
-from minimq.protocol.message_codec import PROPERTIES_MAX_BYTES, encode_host
-from minimq.store.commit_log import FOLDER, AppendedRecord, SegmentError
-from minimq.store.consume_queue import UNIT
-from minimq.store.dispatch import NOT_IN_QUEUES, DelayLevels, DispatchRequest, queue_tags_code
-from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
-from minimq.store.reput_message_service import (
-    RECORDS_PER_PASS_MAX,
-    RETRIES_BEFORE_REFUSING,
-    ReputMessageService,
+from minimq.common.mix_all import SCHEDULE_TOPIC
+from minimq.common.service_task import ServiceTask
+from minimq.errors import StoreError
+from minimq.store.clean_service import CleanCommitLogService
+from minimq.store.commit_log import FOLDER
+from minimq.store.flush_commit_log_service import (
+    CommitLogFlusher,
+    FlushRealTimeService,
+    FlushThread,
+    GroupCommitService,
 )
-from minimq.store.running_flags import Reason, RunningFlags
-from minimq.store.store_config import MessageStoreConfig
-from minimq.store.store_reader import StoreReader
+from minimq.store.flush_consume_queue_service import FlushConsumeQueueService
+from minimq.store.get_message_plan import GetMessageResult, TagFilter
+from minimq.store.index_service import IndexService
+from minimq.store.recovery import LogRecovery, QueueKey, RecoveryReport
+from minimq.store.reput_message_service import RECORDS_PER_PASS_MAX
+from minimq.store.schedule_message_service import delay_level_to_queue_id
+from minimq.store.store_checkpoint import (
+    LOCK,
+    StoreCheckpoint,
+    ended_in_order,
+    mark_running,
+    mark_stopped,
+)
+from minimq.store.store_config import FlushDiskType, MessageStoreConfig
+from minimq.store.store_writer import SERVICE, StoreWriter
 from minimq.telemetry import catalog
 
+QUEUE_OFFSET_FILE = "config/consumeQueueOffset.json"
+"""Ours: how far log and queues were at the last checkpoint. RocketMQ leaves it alone."""
 GAUGE_MILLIS = 20
 """Positions are told at most this often."""
-
-ArrivingListener = Callable[[str, int, int, int, int, bytes], None]
-"""(topic, queue_id, max_offset, tags_code, store_timestamp, properties) of a new message."""
 
 
 class StoreState(Enum):
@@ -45,214 +56,221 @@ class StoreState(Enum):
     SHUT_DOWN = auto()
 
 
-class DefaultMessageStore(StoreReader):
+class QueryMessageResult:
+    """Records with a key, and how far the index knew the log."""
+
+    __slots__ = ("buffers", "index_last_update_phyoffset", "index_last_update_timestamp")
+
+    def __init__(self, buffers: list[memoryview], timestamp: int, phy_offset: int) -> None:
+        self.buffers = buffers
+        self.index_last_update_timestamp = timestamp
+        self.index_last_update_phyoffset = phy_offset
+
+
+class DefaultMessageStore(StoreWriter):
     """Needs `load()`, then `start()` on a running loop."""
 
     def __init__(
         self, host: Host, config: MessageStoreConfig, *, store_host: str = "127.0.0.1:10911"
     ) -> None:
-        super().__init__(host, config)
+        super().__init__(host, config, store_host)
         self.state = StoreState.CREATED
-        self.store_host = encode_host(store_host)
-        self.flags = RunningFlags()
-        self.levels = DelayLevels(config.message_delay_level)
-        self.reput = ReputMessageService(
-            host, self.commit_log, self.levels, self._dispatch, self._queue_failed, self._advanced
-        )
-        self._now_millis = host.clock.now_millis
-        self._arriving: ArrivingListener | None = None
+        self.recovery_report: RecoveryReport | None = None
+        self.index = IndexService(host, self.commit_log, self.levels)
+        self.clean = CleanCommitLogService(host, self.commit_log, self.flags, self._segments_gone)
+        self._services: list[ServiceTask] = []
         self._gauge_pending = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # -- life ------------------------------------------------------------------------------------
 
     def load(self) -> bool:
-        self.commit_log.files.load()
-        self.queues.load()
+        """Open the folder and bring it in order; StoreError says what is wrong with it."""
+        file_system, began = self.host.file_system, self.host.clock.now_micros()
+        try:
+            file_system.lock(LOCK)
+            clean = ended_in_order(file_system)
+            self.commit_log.files.load()
+            self.queues.load()
+            self.checkpoint = StoreCheckpoint(file_system)
+            self.schedule.load()
+            self._recover(clean)
+            self.index.load(clean, self.checkpoint.index_msg_timestamp)
+        except OSError as error:
+            raise StoreError(f"cannot open the store: {error.strerror or error}") from error
         self.state = StoreState.LOADED
+        self._tell_recovered(began)
         return True
 
+    def _recover(self, clean: bool) -> None:
+        known = _load_known(self.host)
+        recovery = LogRecovery(
+            self.commit_log,
+            self.queues,
+            self.levels,
+            clean=clean,
+            safe_timestamp=self.checkpoint.min_timestamp,
+            known_end=known.pop(_LOG_END, 0),
+            known_offsets=known,
+        )
+        self.recovery_report = recovery.run()
+        self.commit_log.topic_queue_table = self.queues.next_offsets()
+        self.reput.reput_from_offset = self.commit_log.max_offset
+        self.dispatched_timestamp = self.commit_log.store_timestamp
+
     def start(self) -> None:
+        """Begin to serve; needs a running loop."""
+        host, config = self.host, self.config
         self._loop = asyncio.get_running_loop()
-        self.state = StoreState.RUNNING
+        mark_running(host.file_system)
+        self._log_thread = FlushThread(host, "FlushCommitLog")
+        self._queue_thread = FlushThread(host, "FlushConsumeQueue")
+        self.flusher = CommitLogFlusher(host, self.commit_log, self.checkpoint, self._log_thread)
+        self.group_commit = GroupCommitService(host, self.flusher, config.sync_flush_timeout)
+        self._services = [
+            FlushConsumeQueueService(
+                host,
+                config,
+                self.queues,
+                self._queue_thread,
+                self._all_flushed,
+                lambda: self.dispatched_timestamp,
+            ),
+            self.reput,
+            self.index,
+            self.clean,
+        ]
+        if config.flush_disk_type is FlushDiskType.SYNC_FLUSH:
+            self._waiters.append(self.group_commit.put_request)
+        self._services.append(FlushRealTimeService(host, self.commit_log, self.flusher))
+        if not config.is_slave:
+            self._services.append(self.schedule)
         while self.reput.do_reput(RECORDS_PER_PASS_MAX):
             """Nothing is served before the queues know of every record."""
-        self.reput.start()
+        for service in self._services:
+            service.start()
+        self.state = StoreState.RUNNING
+        self.accepting = not config.is_slave
 
     async def shutdown(self) -> None:
-        self.state = StoreState.SHUT_DOWN
-        await self.reput.shutdown()
+        """Stop the services, then bring everything to the disk."""
+        if self.state is not StoreState.RUNNING:
+            self._close()
+            return
+        self.accepting = False
+        self.reput.set_delay(0)
+        for service in reversed(self._services):
+            await service.shutdown()
+        while self.reput.do_reput(RECORDS_PER_PASS_MAX):
+            """What is in the log shall be in the queues too."""
+        while self.index.build(RECORDS_PER_PASS_MAX):
+            """So that the next start need not look at these records again."""
+        self.flusher.close()
+        self._log_thread.shutdown()
+        self._queue_thread.shutdown()
+        self._flush_all()
+        self._close()
+
+    def _flush_all(self) -> None:
+        self.schedule.persist()
+        self.commit_log.files.flush()
+        for queue in self.queues:
+            queue.files.flush()
+        self.checkpoint.physic_msg_timestamp = self.commit_log.store_timestamp
+        self._all_flushed(self.dispatched_timestamp)
+        if self.flags.writeable and not self.reput.behind_bytes:
+            mark_stopped(self.host.file_system)
 
     def kill(self) -> None:
-        """End at once, flush nothing: what a SIGKILL leaves, for the simulation."""
-        self.state = StoreState.SHUT_DOWN
-        self.reput.kill()
+        """End at once and flush nothing: what a SIGKILL leaves, for the simulation."""
+        for service in self._services:
+            service.kill()
+        self._close()
 
-    def set_message_arriving_listener(self, listener: ArrivingListener | None) -> None:
-        self._arriving = listener
+    def _close(self) -> None:
+        if self.state in (StoreState.CREATED, StoreState.SHUT_DOWN):
+            return
+        self.state = StoreState.SHUT_DOWN
+        self.accepting = self.flags.readable = False
+        self._loop = None
+        self.commit_log.files.close()
+        self.queues.close()
+        self.index.close()
+        self.checkpoint.close()
+        self.host.file_system.unlock_all()
 
     def set_reput_delay(self, millis: float) -> None:
+        """Lesson knob: how long messages wait in the log before they become visible."""
         self.reput.set_delay(millis)
 
-    # -- put -------------------------------------------------------------------------------------
+    # -- checkpoint and cleaning -----------------------------------------------------------------
 
-    def put_message(self, message: MessageExtBrokerInner) -> PutMessageResult:
-        """Store one message. A delay level moves it to the schedule topic on the way."""
-        refusal = self._refusal(message)
-        if refusal is not None:
-            return refusal
-        host = message.store_host or self.store_host
-        try:
-            result = self.commit_log.append(message, host, self._now_millis())
-        except StoreError as error:
-            return self._not_written(error)
-        except LocalCommandError as error:
-            return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, str(error))
-        if self.reput.caught_up:
-            self._dispatch_appended(message, result)
-        else:
-            self.reput.appended()
-        return result
+    def _all_flushed(self, dispatched_timestamp: int) -> None:
+        """The queues are on the disk as far as this time: note it, and the index with it."""
+        self.index.flush()
+        self.checkpoint.logics_msg_timestamp = dispatched_timestamp
+        self.checkpoint.index_msg_timestamp = self.index.end_timestamp
+        self.checkpoint.flush()
+        offsets: dict[str, dict[int, int]] = {}
+        for queue in self.queues:
+            offsets.setdefault(queue.topic, {})[queue.queue_id] = queue.max_offset
+        table = {"commitLogMaxOffset": self.commit_log.max_offset, "maxOffsetTable": offsets}
+        persist_json_table(self.host.file_system, QUEUE_OFFSET_FILE, table)
 
-    def put_messages(self, batch: MessageExtBrokerInner) -> PutMessageResult:
-        """Store an encoded batch with one write: all of it or nothing."""
-        refusal = self._refusal(batch)
-        if refusal is not None:
-            return refusal
-        host = batch.store_host or self.store_host
-        try:
-            result, records = self.commit_log.append_batch(batch, host, self._now_millis())
-        except StoreError as error:
-            return self._not_written(error)
-        except (LocalCommandError, RemoteCommandError) as error:
-            return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, str(error))
-        if self.reput.caught_up:
-            self._dispatch_batch(batch, result, records)
-        else:
-            self.reput.appended()
-        return result
+    def _rolled(self) -> None:
+        files = self.commit_log.files
+        last = files.files[-1]
+        self._recorder.emit(catalog.STORE_SEGMENT_ROLLED, "CommitLog", last.base_offset)
+        if not self.host.file_system.flush_blocks:
+            while len(files.files) * files.file_size > self.config.memory_bytes_max:
+                if not self.clean.delete_oldest("memory", self._now_millis()):
+                    return
 
-    def _refusal(self, message: MessageExtBrokerInner) -> PutMessageResult | None:
-        if self.state is not StoreState.RUNNING or not self.flags.writeable:
-            return PutMessageResult(PutMessageStatus.SERVICE_NOT_AVAILABLE, "store not writeable")
-        if self.config.is_slave:
-            return PutMessageResult(PutMessageStatus.SERVICE_NOT_AVAILABLE, "this is a slave")
-        if len(message.topic) > TOPIC_MAX_LENGTH:
-            return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, "topic too long")
-        if len(message.properties) > PROPERTIES_MAX_BYTES:
-            return PutMessageResult(
-                PutMessageStatus.PROPERTIES_SIZE_EXCEEDED, "properties too long"
-            )
-        if len(message.body) > self.config.max_message_size:
-            return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, "message size exceeded")
-        return None
-
-    def _not_written(self, error: StoreError) -> PutMessageResult:
-        self._refuse_writes(Reason.DISK_FULL, str(error))
-        no_segment = isinstance(error, SegmentError)
-        status = (
-            PutMessageStatus.CREATE_MAPEDFILE_FAILED
-            if no_segment
-            else PutMessageStatus.SERVICE_NOT_AVAILABLE
-        )
-        return PutMessageResult(status, str(error))
-
-    def _refuse_writes(self, reason: Reason, cause: str) -> None:
-        if self.flags.set(reason):
-            self.host.recorder.emit(catalog.STORE_NOT_WRITEABLE, "DefaultMessageStore", cause)
-
-    # -- dispatch --------------------------------------------------------------------------------
-
-    def _dispatch(self, record: DispatchRequest) -> None:
-        """One record of the log, for the reput service."""
-        if not record.in_consume_queue:
-            return
-        self._put_unit(
-            record.topic,
-            record.queue_id,
-            record.queue_offset,
-            record.commit_log_offset,
-            record.size,
-            record.tags_code,
-            record.store_timestamp,
-            record.properties,
-        )
-
-    def _dispatch_appended(self, message: MessageExtBrokerInner, result: PutMessageResult) -> None:
-        """The same for a message that was appended just now, without reading it again."""
-        offset, stamp = result.commit_log_offset, result.store_timestamp
-        self.reput.reput_from_offset = result.next_offset
-        if message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES:
-            try:
-                self._put_unit(
-                    message.topic,
-                    message.queue_id,
-                    result.queue_offset,
-                    offset,
-                    result.next_offset - offset,
-                    self._tags_code(message, stamp),
-                    stamp,
-                    message.properties,
-                )
-            except StoreError:
-                self._leave_to_reput(offset)
-                return
-        if not self._gauge_pending:
-            self._advanced()
-
-    def _leave_to_reput(self, commit_log_offset: int) -> None:
-        self.reput.reput_from_offset = commit_log_offset
-        self.reput.appended()
-
-    def _tags_code(self, message: MessageExtBrokerInner, store_timestamp: int) -> int:
-        if message.topic != SCHEDULE_TOPIC:
-            return message.tags_code
-        return queue_tags_code(message.topic, message.properties, store_timestamp, self.levels)
-
-    def _dispatch_batch(
-        self, batch: MessageExtBrokerInner, result: PutMessageResult, records: list[AppendedRecord]
-    ) -> None:
-        stamp = result.store_timestamp
-        self.reput.reput_from_offset = result.next_offset
-        units = [UNIT.pack(at, size, self._tags_code(m, stamp)) for at, size, m in records]
-        try:
-            self.queues.put_units(
-                batch.topic,
-                batch.queue_id,
-                result.queue_offset,
-                b"".join(units),
-                result.next_offset,
-            )
-        except StoreError:
-            self._leave_to_reput(result.commit_log_offset)
-            return
-        if self._arriving is not None:
-            for next_offset, (_, _, m) in enumerate(records, result.queue_offset + 1):
-                code = self._tags_code(m, stamp)
-                self._arriving(m.topic, m.queue_id, next_offset, code, stamp, m.properties)
+    def _segments_gone(self) -> None:
+        low = self.commit_log.min_offset
+        self.queues.delete_expired(low)
+        self.index.delete_expired(low)
         self._advanced()
 
-    def _put_unit(
+    def clean_expired_consume_queue(self) -> None:
+        """Bring queues and index in step with the log's beginning now."""
+        self._segments_gone()
+
+    def clean_unused_topic(self, topics: set[str]) -> int:
+        """Destroy the queues of all topics but these (and the delayed messages); how many."""
+        gone = [name for name in self.queues.topics() if name not in topics]
+        return sum(self.delete_topic(name) for name in gone if name != SCHEDULE_TOPIC)
+
+    def delete_topic(self, topic: str) -> int:
+        """Destroy the queues of a topic; its records stay in the log until they expire."""
+        for key in [key for key in self.commit_log.topic_queue_table if key[0] == topic]:
+            del self.commit_log.topic_queue_table[key]
+        return self.queues.remove_topic(topic)
+
+    # -- reading that needs more than log and queues ---------------------------------------------
+
+    def get_message(
         self,
+        group: str,
         topic: str,
         queue_id: int,
-        queue_offset: int,
-        commit_log_offset: int,
-        size: int,
-        tags_code: int,
-        store_timestamp: int,
-        properties: bytes,
-    ) -> None:
-        """Make one message visible, and tell whoever waits for it."""
-        self.queues.put_unit(topic, queue_id, queue_offset, commit_log_offset, size, tags_code)
-        if self._arriving is not None and not self.config.is_slave:
-            self._arriving(
-                topic, queue_id, queue_offset + 1, tags_code, store_timestamp, properties
-            )
+        offset: int,
+        max_msg_nums: int,
+        tag_filter: TagFilter = None,
+    ) -> GetMessageResult:
+        """See StoreReader; StoreError once the store is shut down."""
+        if not self.flags.readable:
+            raise StoreError("the store is shut down or cannot be read")
+        return super().get_message(group, topic, queue_id, offset, max_msg_nums, tag_filter)
 
-    def _queue_failed(self, failures: int, error: StoreError) -> None:
-        if failures >= RETRIES_BEFORE_REFUSING:
-            self._refuse_writes(Reason.WRITE_LOGICS_QUEUE_ERROR, str(error))
+    def query_message(
+        self, topic: str, key: str, max_num: int, begin: int, end: int
+    ) -> QueryMessageResult:
+        """Messages with a key (or producer's id) stored between two times, the newest first."""
+        offsets, stamp, phy_offset = self.index.query_offset(topic, key, max_num, begin, end)
+        found = [self.select_one_message_bytes(offset) for offset in offsets]
+        buffers = [view for view in found if view is not None]
+        return QueryMessageResult(buffers, stamp, phy_offset)
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -265,11 +283,10 @@ class DefaultMessageStore(StoreReader):
 
     def _emit_positions(self) -> None:
         self._gauge_pending = False
-        emit = self.host.recorder.emit
-        log = self.commit_log
+        emit, log = self._recorder.emit, self.commit_log
         emit(
             catalog.STORE_POSITIONS,
-            "DefaultMessageStore",
+            SERVICE,
             FOLDER,
             log.max_offset,
             log.files.flushed_where,
@@ -277,12 +294,96 @@ class DefaultMessageStore(StoreReader):
             log.min_offset,
         )
         advanced, self.queues.advanced = self.queues.advanced, {}
-        for queue in advanced.values():
+        for (topic, queue_id), queue in advanced.items():
             emit(
                 catalog.STORE_QUEUE_ADVANCED,
                 "ReputMessageService",
-                queue.topic,
-                queue.queue_id,
+                topic,
+                queue_id,
                 queue.max_offset,
                 queue.min_offset,
             )
+
+    def _tell_recovered(self, began_micros: int) -> None:
+        report = self.recovery_report
+        assert report is not None  # _recover has made it
+        millis = (self.host.clock.now_micros() - began_micros) // 1_000
+        emit = self._recorder.emit
+        for start, end in report.damages:
+            cause = f"{end - start} bytes are no record"
+            emit(catalog.STORE_DAMAGED, SERVICE, FOLDER, start, cause)
+        if report.rebuilt_queues:
+            cause = f"{report.rebuilt_queues} queues built again from the log"
+            emit(catalog.STORE_DAMAGED, SERVICE, "consumequeue", 0, cause)
+        emit(
+            catalog.STORE_RECOVERED,
+            SERVICE,
+            report.clean,
+            report.records,
+            report.truncated_bytes,
+            millis,
+        )
+
+    def runtime_info(self) -> dict[str, str]:
+        """The store's part of a broker's running state, under RocketMQ's names."""
+        log = self.commit_log
+        info = {
+            "commitLogMinOffset": str(log.min_offset),
+            "commitLogMaxOffset": str(log.max_offset),
+            "commitLogDiskRatio": str(self.host.file_system.used_ratio()),
+            "consumeQueueDiskRatio": str(self.host.file_system.used_ratio()),
+            "dispatchBehindBytes": str(self.reput.behind_bytes),
+            "dispatchMaxBuffer": "0",
+            "pageCacheLockTimeMills": "0",
+            "earliestMessageTimeStamp": str(self.get_earliest_message_time()),
+        }
+        for level, offset in sorted(self.schedule.offset_table.items()):
+            end = self.get_max_offset_in_queue(SCHEDULE_TOPIC, delay_level_to_queue_id(level))
+            info[f"scheduleMessageOffset_{level}"] = f"{offset},{end}"
+        return info
+
+    def snapshot(self) -> dict[str, Any]:
+        """Positions, queues and state as JSON values."""
+        log = self.commit_log
+        queues = [
+            {
+                "topic": queue.topic,
+                "queue_id": queue.queue_id,
+                "min_offset": queue.min_offset,
+                "max_offset": queue.max_offset,
+            }
+            for queue in self.queues
+        ]
+        return {
+            "state": self.state.name,
+            "writeable": self.flags.writeable,
+            "log": {
+                "min_offset": log.min_offset,
+                "wrote": log.max_offset,
+                "flushed": log.files.flushed_where,
+                "dispatched": self.reput.reput_from_offset,
+                "segment_size": log.files.file_size,
+                "segments": [file.base_offset for file in log.files.files],
+            },
+            "queues": queues,
+            "delay_offsets": {str(k): v for k, v in sorted(self.schedule.offset_table.items())},
+            "index": self.index.snapshot(),
+            "reput_delay_millis": self.reput.delay_millis,
+        }
+
+
+_LOG_END: QueueKey = ("", -1)
+
+
+def _load_known(host: Host) -> dict[QueueKey, int]:
+    """How far log and queues were at the last checkpoint; unreadable means unknown."""
+    try:
+        table = load_json_table(host.file_system, QUEUE_OFFSET_FILE) or {}
+        offsets = table.get("maxOffsetTable")
+        known = {_LOG_END: int(str(table.get("commitLogMaxOffset", 0)))}
+        if isinstance(offsets, dict):
+            for topic, queues in offsets.items():
+                known.update({(str(topic), int(q)): int(offset) for q, offset in queues.items()})
+    except (StoreError, ValueError, TypeError, AttributeError):
+        return {}
+    return known

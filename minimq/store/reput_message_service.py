@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from minimq.common.service_task import ServiceTask
 from minimq.errors import StoreError
 from minimq.store.commit_log import CommitLog
-from minimq.store.dispatch import DelayLevels, DispatchRequest, NoRecord, read_record
-from minimq.telemetry import catalog
+from minimq.store.dispatch import DelayLevels, DispatchRequest
+from minimq.store.log_cursor import next_record
 
 if TYPE_CHECKING:
     from minimq.common.host import Host
@@ -120,29 +120,14 @@ class ReputMessageService(ServiceTask):
     def _next_record(self) -> bool:
         """Dispatch one record; False if that is not possible now."""
         offset = self.reput_from_offset
-        view = self._log.view_to_end(offset, self._log.config.record_size_max)
-        record = NoRecord.NOT_VALID if view is None else read_record(view, 0, offset, self._levels)
-        if record is NoRecord.END_OF_FILE:
-            self.reput_from_offset = self._log.roll_next_file(offset)
-            return True
-        if isinstance(record, NoRecord):
-            return self._skip_damaged(offset)
-        try:
-            self._dispatch(record)
-        except StoreError as error:
-            self._failures += 1
-            self._write_failed(self._failures, error)
-            return False
-        self._failures = 0
-        self.reput_from_offset = offset + record.size
-        return True
-
-    def _skip_damaged(self, offset: int) -> bool:
-        """A slave waits for the rest of the record; a master goes on with the next file."""
-        if self._log.config.is_slave:
-            return False
-        self.host.recorder.emit(
-            catalog.STORE_DAMAGED, self.service_name, "commitlog", offset, "no record here"
-        )
-        self.reput_from_offset = min(self._log.roll_next_file(offset), self._log.max_offset)
-        return True
+        record, next_offset = next_record(self._log, offset, self._levels)
+        if record is not None:
+            try:
+                self._dispatch(record)
+            except StoreError as error:
+                self._failures += 1
+                self._write_failed(self._failures, error)
+                return False
+            self._failures = 0
+        self.reput_from_offset = next_offset
+        return next_offset > offset

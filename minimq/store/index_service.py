@@ -1,0 +1,184 @@
+"""Keep the index of keys in step with the log, and answer questions about keys.
+
+Java:    store.index.IndexService, CommitLogDispatcherBuildIndex
+Differs: Java indexes a message in the reput service, before it wakes consumers. Here the index
+         follows the log in passes of its own (every second, and before a question), so that
+         neither sends nor wake-ups wait for it. What a crash may have torn is built again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from minimq.common.message_const import MessageConst
+from minimq.common.service_task import ServiceTask
+from minimq.common.sys_flag import TRANSACTION_MASK, TransactionType
+from minimq.store.commit_log import CommitLog
+from minimq.store.dispatch import DelayLevels, DispatchRequest
+from minimq.store.index_file import IndexFile, index_key_hash
+from minimq.store.log_cursor import next_record
+
+if TYPE_CHECKING:
+    from minimq.common.host import Host
+
+FOLDER = "index"
+PASS_MILLIS = 1_000
+RECORDS_PER_SLICE_MAX = 200
+"""Then others get their turn on the loop."""
+RECORDS_BEFORE_ANSWER_MAX = 5_000
+"""A question waits for at most so many records that are not indexed yet."""
+
+
+class IndexService(ServiceTask):
+    """`position` is the first byte of the log that is not indexed."""
+
+    service_name = "IndexService"
+
+    def __init__(self, host: Host, commit_log: CommitLog, levels: DelayLevels) -> None:
+        super().__init__(host)
+        self._log = commit_log
+        self._config = commit_log.config
+        self._levels = levels
+        self._files: list[IndexFile] = []
+        self.position = 0
+        self._done = -1
+        """The newest record that was indexed before the start."""
+
+    def load(self, clean: bool, safe_timestamp: int) -> None:
+        """Open the files; after a crash drop what was written since the checkpoint."""
+        file_system = self.host.file_system
+        for name in file_system.list_names(FOLDER):
+            if name.isdigit():
+                self._files.append(self._open(name))
+        if not clean:
+            while self._files and self._files[-1].end_timestamp > safe_timestamp:
+                self._files.pop().destroy()
+            if self._files:  # its pages may be torn although its header is old
+                self._files.pop().destroy()
+        self._done = self._files[-1].end_phy_offset if self._files else -1
+        self.position = max(self._done, self._log.min_offset)
+
+    def _open(self, name: str) -> IndexFile:
+        config = self._config
+        path = f"{FOLDER}/{name}"
+        file_system = self.host.file_system
+        return IndexFile(file_system, path, config.max_hash_slot_num, config.max_index_num)
+
+    # -- following the log -----------------------------------------------------------------------
+
+    async def run_once(self) -> None:
+        await self.wait_for_running(PASS_MILLIS)
+        if self.build(RECORDS_PER_SLICE_MAX):
+            await asyncio.sleep(0)
+            self.wakeup()
+
+    def build(self, records_max: int) -> bool:
+        """Index at most so many records and write them; True if there are more."""
+        if not self._config.message_index_enable:
+            return False
+        self.position = max(self.position, self._log.min_offset)
+        more = True
+        for _ in range(records_max):
+            more = self._next_record()
+            if not more:
+                break
+        self._write()
+        return more
+
+    def _next_record(self) -> bool:
+        offset = self.position
+        record, self.position = next_record(self._log, offset, self._levels)
+        if record is not None and offset > self._done:
+            self._put(record)
+        return self.position > offset
+
+    def _put(self, record: DispatchRequest) -> None:
+        if record.sys_flag & TRANSACTION_MASK == TransactionType.ROLLBACK:
+            return
+        keys = list(_keys_of(record))
+        if not keys:
+            return
+        file = self._file_with_room(len(keys), record.store_timestamp)
+        for key in keys:
+            hashed = index_key_hash(record.topic, key)
+            file.put(hashed, record.commit_log_offset, record.store_timestamp)
+
+    def _file_with_room(self, keys: int, now_millis: int) -> IndexFile:
+        if self._files:
+            if self._files[-1].has_room(keys):
+                return self._files[-1]
+            self._files[-1].write()
+        self._files.append(self._open(self._new_name()))
+        return self._files[-1]
+
+    def _new_name(self) -> str:
+        """The time of creation, to the millisecond; never one that exists."""
+        millis = self.host.clock.now_millis()
+        while True:
+            moment = datetime.fromtimestamp(millis / 1_000, self.host.time_zone)
+            name = f"{moment:%Y%m%d%H%M%S}{millis % 1_000:03d}"
+            if not self._files or name > self._files[-1].path.rpartition("/")[2]:
+                return name
+            millis += 1
+
+    def _write(self) -> None:
+        if self._files:
+            self._files[-1].write()
+
+    # -- questions -------------------------------------------------------------------------------
+
+    def query_offset(
+        self, topic: str, key: str, max_num: int, begin: int, end: int
+    ) -> tuple[list[int], int, int]:
+        """Log offsets, newest first; store time and log offset up to which the index knows."""
+        self.build(RECORDS_BEFORE_ANSWER_MAX)
+        wanted = min(max_num, self._config.max_msgs_num_batch)
+        hashed = index_key_hash(topic, key)
+        offsets: list[int] = []
+        for file in reversed(self._files):
+            if file.time_matches(begin, end):
+                offsets.extend(file.select(hashed, begin, end))
+            if len(offsets) >= wanted or file.begin_timestamp < begin:
+                break
+        last = self._files[-1] if self._files else None
+        newest = (last.end_timestamp, last.end_phy_offset) if last else (0, 0)
+        return offsets[:wanted], *newest
+
+    # -- flushing and cleaning -------------------------------------------------------------------
+
+    @property
+    def end_timestamp(self) -> int:
+        return self._files[-1].end_timestamp if self._files else 0
+
+    def flush(self) -> None:
+        """Everything gathered so far is on the disk afterwards; may block."""
+        self._write()
+        for file in self._files[-2:]:
+            file.flush()
+
+    def delete_expired(self, log_min_offset: int) -> None:
+        while len(self._files) > 1 and self._files[0].end_phy_offset < log_min_offset:
+            self._files.pop(0).destroy()
+
+    def snapshot(self) -> dict[str, int]:
+        count = sum(file.index_count - 1 for file in self._files)
+        return {"files": len(self._files), "entries": count, "position": self.position}
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+
+_SEPARATOR = MessageConst.KEY_SEPARATOR
+
+
+def _keys_of(record: DispatchRequest) -> Iterator[str]:
+    """The producer's id of the message, then each of its KEYS."""
+    uniq_key = record.uniq_key
+    if uniq_key:
+        yield uniq_key
+    if record.keys:
+        yield from (key for key in record.keys.split(_SEPARATOR) if key)

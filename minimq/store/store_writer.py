@@ -1,0 +1,292 @@
+"""Put messages into the log, and make them visible in their queues at once.
+
+Java:    store.DefaultMessageStore (its writing half), CommitLog.asyncPutMessage
+Posts:   RocketMQ生产消费流程浅析
+Differs: a put answers at once; if it must wait for the disk or a slave, its result carries a
+         future. What was appended is dispatched in the same call, without reading it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from minimq.common.host import Host
+from minimq.common.message import MessageConst
+from minimq.common.mix_all import SCHEDULE_TOPIC, TOPIC_MAX_LENGTH
+from minimq.common.sys_flag import TRANSACTION_MASK
+from minimq.errors import LocalCommandError, RemoteCommandError, StoreError
+from minimq.protocol.message_codec import PROPERTIES_MAX_BYTES, encode_host, find_property
+from minimq.store.commit_log import AppendedRecord, SegmentError
+from minimq.store.consume_queue import UNIT
+from minimq.store.dispatch import NOT_IN_QUEUES, DelayLevels, DispatchRequest, queue_tags_code
+from minimq.store.put_completion import PutCompletion, Waiter
+from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
+from minimq.store.reput_message_service import RETRIES_BEFORE_REFUSING, ReputMessageService
+from minimq.store.running_flags import Reason, RunningFlags
+from minimq.store.schedule_message_service import ScheduleMessageService
+from minimq.store.store_config import MessageStoreConfig
+from minimq.store.store_reader import StoreReader
+from minimq.telemetry import catalog
+
+ArrivingListener = Callable[[str, int, int, int, int, bytes], None]
+"""(topic, queue_id, max_offset, tags_code, store_timestamp, properties) of a new message."""
+
+SERVICE = "DefaultMessageStore"
+_UNIQ_KEY = MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX.encode()
+
+
+class StoreWriter(StoreReader):
+    """Accepts puts while `accepting`, the store can be written and it is no slave."""
+
+    def __init__(self, host: Host, config: MessageStoreConfig, store_host: str) -> None:
+        super().__init__(host, config)
+        self.store_host = encode_host(store_host)
+        self.flags = RunningFlags()
+        self.levels = DelayLevels(config.message_delay_level)
+        self.accepting = False
+        self.schedule = ScheduleMessageService(host, self, config, self.levels)
+        self.reput = ReputMessageService(
+            host, self.commit_log, self.levels, self._dispatch, self._queue_failed, self._advanced
+        )
+        self.dispatched_timestamp = 0
+        """Store time of the newest message that is visible."""
+        self._now_millis = host.clock.now_millis
+        self._recorder = host.recorder
+        self._arriving: ArrivingListener | None = None
+        self._waiters: list[Waiter] = []
+        """What a put that waits for more than the append waits for."""
+
+    def set_message_arriving_listener(self, listener: ArrivingListener | None) -> None:
+        """It is called for each new message, in the call that stored it; not on a slave."""
+        self._arriving = listener
+
+    # -- put -------------------------------------------------------------------------------------
+
+    def put_message(self, message: MessageExtBrokerInner) -> PutMessageResult:
+        """Store one message. One with a delay level goes to the schedule topic first."""
+        refusal = self._refusal(message)
+        if refusal is not None:
+            return refusal
+        if (
+            message.delay_time_level > 0
+            and message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
+        ):
+            self.schedule.redirect(message)
+        host = message.store_host or self.store_host
+        rolled = self.commit_log.segments_rolled
+        try:
+            result = self.commit_log.append(message, host, self._now_millis())
+        except (StoreError, LocalCommandError) as error:
+            return self._not_written(error)
+        if rolled != self.commit_log.segments_rolled:
+            self._rolled()
+        if self._recorder.listening:
+            self._tell_appended(message, result, result.commit_log_offset, result.next_offset)
+        if self.reput.caught_up:
+            self._dispatch_appended(message, result)
+        else:
+            self.reput.appended()
+        if self._waiters:
+            self._wait_for_others(message, result)
+        return result
+
+    def put_messages(self, batch: MessageExtBrokerInner) -> PutMessageResult:
+        """Store an encoded batch with one write: all of it or nothing."""
+        refusal = self._refusal(batch)
+        if refusal is not None:
+            return refusal
+        host = batch.store_host or self.store_host
+        rolled = self.commit_log.segments_rolled
+        try:
+            result, records = self.commit_log.append_batch(batch, host, self._now_millis())
+        except (StoreError, LocalCommandError, RemoteCommandError) as error:
+            return self._not_written(error)
+        if rolled != self.commit_log.segments_rolled:
+            self._rolled()
+        if self._recorder.listening:
+            for offset, size, message in records:
+                self._tell_appended(message, result, offset, offset + size)
+        if self.reput.caught_up:
+            self._dispatch_batch(batch, result, records)
+        else:
+            self.reput.appended()
+        if self._waiters:
+            self._wait_for_others(batch, result)
+        return result
+
+    def _refusal(self, message: MessageExtBrokerInner) -> PutMessageResult | None:
+        if not self.accepting or not self.flags.writeable:
+            why = self.flags.bits.name or "store is not running"
+            return PutMessageResult(PutMessageStatus.SERVICE_NOT_AVAILABLE, why)
+        if len(message.topic) > TOPIC_MAX_LENGTH:
+            return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, "topic length too long")
+        if len(message.properties) > PROPERTIES_MAX_BYTES:
+            status = PutMessageStatus.PROPERTIES_SIZE_EXCEEDED
+            return PutMessageResult(status, "properties length too long")
+        if len(message.body) > self.config.max_message_size:
+            return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, "message size exceeded")
+        return None
+
+    def _not_written(self, error: Exception) -> PutMessageResult:
+        """Nothing was appended: either the message is wrong, or the disk does not take it."""
+        if not isinstance(error, StoreError):
+            return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, str(error))
+        self.refuse_writes(Reason.DISK_FULL, str(error))
+        if isinstance(error, SegmentError):
+            return PutMessageResult(PutMessageStatus.CREATE_MAPEDFILE_FAILED, str(error))
+        return PutMessageResult(PutMessageStatus.SERVICE_NOT_AVAILABLE, str(error))
+
+    def refuse_writes(self, reason: Reason, cause: str) -> None:
+        if self.flags.set(reason):
+            self._recorder.emit(catalog.STORE_NOT_WRITEABLE, SERVICE, cause)
+
+    def _wait_for_others(self, message: MessageExtBrokerInner, result: PutMessageResult) -> None:
+        if message.wait_store_msg_ok:
+            PutCompletion(result, self._waiters)
+
+    # -- dispatch --------------------------------------------------------------------------------
+
+    def _dispatch(self, record: DispatchRequest) -> None:
+        """One record of the log, for the reput service."""
+        if record.in_consume_queue:
+            self._put_unit(
+                record.topic,
+                record.queue_id,
+                record.queue_offset,
+                record.commit_log_offset,
+                record.size,
+                record.tags_code,
+                record.store_timestamp,
+                record.properties,
+            )
+
+    def _dispatch_appended(self, message: MessageExtBrokerInner, result: PutMessageResult) -> None:
+        """The same for a message that was appended just now."""
+        offset, stamp = result.commit_log_offset, result.store_timestamp
+        self.reput.reput_from_offset = result.next_offset
+        if message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES:
+            try:
+                self._put_unit(
+                    message.topic,
+                    message.queue_id,
+                    result.queue_offset,
+                    offset,
+                    result.next_offset - offset,
+                    self._tags_code(message, stamp),
+                    stamp,
+                    message.properties,
+                )
+            except StoreError:
+                self._leave_to_reput(offset)
+                return
+        self._advanced()
+
+    def _dispatch_batch(
+        self, batch: MessageExtBrokerInner, result: PutMessageResult, records: list[AppendedRecord]
+    ) -> None:
+        """The same for a batch, with one write to its queue."""
+        stamp, first = result.store_timestamp, result.queue_offset
+        self.reput.reput_from_offset = result.next_offset
+        codes = [self._tags_code(message, stamp) for _, _, message in records]
+        units = [UNIT.pack(r[0], r[1], code) for r, code in zip(records, codes, strict=True)]
+        queue = (batch.topic, batch.queue_id)
+        try:
+            self.queues.put_units(*queue, first, b"".join(units), result.next_offset)
+        except StoreError:
+            self._leave_to_reput(result.commit_log_offset)
+            return
+        self.dispatched_timestamp = stamp
+        for place, (offset, size, message) in enumerate(records):
+            self._arrived(*queue, first + place, codes[place], stamp, message.properties)
+            if self._recorder.listening:
+                self._tell_dispatched(*queue, first + place, offset, size)
+        self._advanced()
+
+    def _leave_to_reput(self, commit_log_offset: int) -> None:
+        """The queue could not be written: the reput service tries again."""
+        self.reput.reput_from_offset = commit_log_offset
+        self.reput.appended()
+
+    def _tags_code(self, message: MessageExtBrokerInner, store_timestamp: int) -> int:
+        if message.topic != SCHEDULE_TOPIC:
+            return message.tags_code
+        return queue_tags_code(message.topic, message.properties, store_timestamp, self.levels)
+
+    def _put_unit(
+        self,
+        topic: str,
+        queue_id: int,
+        queue_offset: int,
+        commit_log_offset: int,
+        size: int,
+        tags_code: int,
+        store_timestamp: int,
+        properties: bytes,
+    ) -> None:
+        """Make one message visible, and tell whoever waits for it."""
+        self.queues.put_unit(topic, queue_id, queue_offset, commit_log_offset, size, tags_code)
+        self.dispatched_timestamp = store_timestamp
+        self._arrived(topic, queue_id, queue_offset, tags_code, store_timestamp, properties)
+        if self._recorder.listening:
+            self._tell_dispatched(topic, queue_id, queue_offset, commit_log_offset, size)
+
+    def _arrived(
+        self,
+        topic: str,
+        queue_id: int,
+        queue_offset: int,
+        tags_code: int,
+        store_timestamp: int,
+        properties: bytes,
+    ) -> None:
+        if self.config.is_slave:
+            return
+        if topic == SCHEDULE_TOPIC:
+            self.schedule.message_came()
+        if self._arriving is not None:
+            self._arriving(
+                topic, queue_id, queue_offset + 1, tags_code, store_timestamp, properties
+            )
+
+    def _queue_failed(self, failures: int, error: StoreError) -> None:
+        """A queue cannot be written; 0 failures: it can again."""
+        if failures >= RETRIES_BEFORE_REFUSING:
+            self.refuse_writes(Reason.WRITE_LOGICS_QUEUE_ERROR, str(error))
+
+    # -- for the layer above ---------------------------------------------------------------------
+
+    def _rolled(self) -> None:
+        """A new segment was begun."""
+
+    def _advanced(self) -> None:
+        """Positions have changed."""
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def _tell_appended(
+        self, message: MessageExtBrokerInner, result: PutMessageResult, offset: int, end: int
+    ) -> None:
+        place = result.record_offsets.index(offset) if result.record_offsets else 0
+        self._recorder.emit(
+            catalog.STORE_APPENDED,
+            "CommitLog",
+            message.topic,
+            message.queue_id,
+            result.queue_offset + place,
+            offset,
+            end - offset,
+            find_property(message.properties, _UNIQ_KEY) or "",
+        )
+
+    def _tell_dispatched(
+        self, topic: str, queue_id: int, queue_offset: int, commit_log_offset: int, size: int
+    ) -> None:
+        self._recorder.emit(
+            catalog.STORE_DISPATCHED,
+            "ReputMessageService",
+            topic,
+            queue_id,
+            queue_offset,
+            commit_log_offset,
+            size,
+        )
