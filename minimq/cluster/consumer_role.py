@@ -1,0 +1,56 @@
+"""A push consumer as a node of a cluster, with the learner's listener or one that just counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minimq.aio import ConsumeConcurrentlyStatus, DefaultMQPushConsumer
+from minimq.common.host import Host
+from minimq.errors import ClusterError
+
+
+def acknowledge(messages: Any, context: Any) -> ConsumeConcurrentlyStatus:
+    """The listener of a consumer that was given none."""
+    return ConsumeConcurrentlyStatus.CONSUME_SUCCESS
+
+
+class ConsumerRunner:
+    def __init__(
+        self, host: Host, options: dict[str, Any], listener: Callable[..., Any] | None
+    ) -> None:
+        self.name: str = options["name"]
+        self.topic: str = options["topic"]
+        self.consumer = DefaultMQPushConsumer(
+            options["group"],
+            host=host,
+            namesrv_addr=options["namesrv_addr"],
+            instance_name=self.name,
+            work_millis=options["work_millis"],
+            **options["client"],
+        )
+        self.consumer.subscribe(self.topic, options["expression"])
+        self.consumer.register_message_listener(listener or acknowledge)
+
+    async def start(self) -> str:
+        await self.consumer.start()
+        return ""
+
+    async def shutdown(self) -> None:
+        await self.consumer.shutdown()
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"role": "consumer", "topic": self.topic, **self.consumer.snapshot()}
+
+    async def perform(self, op: str, args: dict[str, Any]) -> Any:
+        if op == "set_work_millis":
+            self.consumer.work_millis = float(args["work_millis"])
+        elif op == "set_knob":
+            self._set_knob(args["name"], args["value"])
+        else:
+            raise ClusterError(f"{op} means nothing to a consumer")
+
+    def _set_knob(self, name: str, value: Any) -> None:
+        if not hasattr(self.consumer, name):
+            raise ClusterError(f"a consumer has no setting {name!r}")
+        setattr(self.consumer, name, value)
