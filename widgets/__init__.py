@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from widgets.event_log import EventLog
 from widgets.live_plot import LivePlot
+from widgets.long_poll_view import LongPollView
+from widgets.offset_view import OffsetView
 from widgets.rebalance_view import RebalanceView
 
-__all__ = ["LivePlot", "RebalanceView"]
+__all__ = ["EventLog", "LivePlot", "LongPollView", "OffsetView", "RebalanceView"]

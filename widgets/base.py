@@ -16,7 +16,7 @@ import anywidget
 import traitlets
 
 from widgets import assets
-from widgets.ticker import CALM_HZ, PLOT_HZ, SVG_HZ, TEXT_HZ, TICKER, Hub
+from widgets.ticker import CALM_HZ, SVG_HZ, TEXT_HZ, TICKER, Hub
 from widgets.view.numbers import clock, duration, many
 from widgets.view.parts import Block, Parts, block, plain_text
 from widgets.view.roster import Person, RosterModel
@@ -129,8 +129,7 @@ class View(anywidget.AnyWidget):
         if seconds - self._picture_seconds > 0.9 / SVG_HZ:
             self._picture_seconds = seconds
             self.picture = self.draw(now)
-        if self.hz == PLOT_HZ:
-            self.send_frame(now)
+        self.send_frame(now)
 
     @property
     def now_micros(self) -> int:

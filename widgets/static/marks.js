@@ -265,14 +265,14 @@ function drawFlags(root, flags, axes, measure, send) {
       if (label) { const t = svg('text', {x: start + 21, y: flag.top + 2, class: 'mq-b mq-mid mq-halo'}); t.textContent = label; group.append(t); }
       break;
     }
-    for (const tag of flag.tag ? [flag.tag, flag.tag.replace(/^.*?(?=[\d.]+ (ms|s|min))/, '')] : []) {
+    for (const tag of flag.tags ?? []) {
       const w = textWidth(tag, measure, 600) + 10, start = Math.min(x, right - w);
       if (!free(1, start, start + w)) continue;
       taken[1].push([start, start + w]);
       group.append(MARKS.tag({t: tag, x: start, y: flag.top + 20}, v => v, v => v, measure, {}));
       break;
     }
-    const tip = svg('title'); tip.textContent = [flag.t, flag.tag].filter(Boolean).join(': '); group.append(tip);
+    const tip = svg('title'); tip.textContent = [flag.t, flag.tags?.[0]].filter(Boolean).join(': '); group.append(tip);
     group.mqAct = flag.act;
     group.addEventListener('click', () => send?.(flag.act));
     out.unshift(group);

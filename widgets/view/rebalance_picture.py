@@ -21,12 +21,12 @@ STEP_SECONDS = 5
 ROW, GAP, BROKER_GAP = 18, 2, 6
 LANE_ROW, LANE_GAP, LANE_LEAST = 4, 8, 24
 BELIEF_HEAD, ENLARGED_HEAD = 24, 52
-LEFT, RIGHT, TOP, BOTTOM = 52, 8, 46, 20
+LEFT, RIGHT, TOP, BOTTOM = 52, 22, 46, 20
 ENLARGED_ROW = 15
 BARS_MAX = 256
 OWNER_TRACES = 7
 STEPS_SHOWN = 7
-FLAG_KINDS = {"nobody": "no owner", "many": "two owners", "frozen": "frozen"}
+FLAG_KINDS = {"nobody": ("no owner", "gap"), "many": ("two owners", "2 own"), "frozen": ("frozen",)}
 
 
 class Rows:
@@ -196,7 +196,7 @@ class RebalancePicture:
         start, end = time_window(self.seconds(now))
         return [
             {
-                "x": self.seconds(flag.at_micros), "t": flag.word, "tag": self._flag_tag(flag, now),
+                "x": self.seconds(flag.at_micros), "t": flag.word, "tags": self._flag_tags(flag, now),
                 "g": _flag_glyph(flag), "top": 10, "bottom": TOP + self.rows().end,
                 "act": {"do": "enlarge", "at": flag.at_micros},
             }
@@ -204,14 +204,15 @@ class RebalancePicture:
             if start <= self.seconds(flag.at_micros) <= end
         ]  # fmt: skip
 
-    def _flag_tag(self, flag: Flag, now: int) -> str | None:
+    def _flag_tags(self, flag: Flag, now: int) -> list[str]:
+        """The worst effect in words, from long to short: the first that fits is drawn."""
         effects = self.model.effects(flag, now)
         if flag.kind == "frozen":
             effects = [e for e in effects if e.kind == "frozen"] or effects
         if not effects:
-            return None
-        worst = effects[0]
-        return f"{FLAG_KINDS[worst.kind]} {numbers.duration(worst.most)}"
+            return []
+        worst, length = effects[0], numbers.duration(effects[0].most)
+        return [*(f"{word} {length}" for word in FLAG_KINDS[worst.kind]), length]
 
     def truth_marks(self, now: int) -> list[Mark]:
         start, end = time_window(self.seconds(now))
@@ -364,7 +365,7 @@ class RebalancePicture:
                 rows.append([[["g", self.roster.glyph_of(node)]], [["dim", "saw "], seen], f"{used.strategy} · {used.queues}"])
         conflict, words = self.model.verdict(self.living())
         verdict: Parts = [["tag" if conflict else "b", words]] if rows else [["dim", "no sum yet"]]
-        made = block("inputs each one used for its sum", rows=[*rows, ["", verdict, ""]], ruled=False)
+        made = block("inputs each one used for its sum", rows=[*rows, ["", verdict, ""]], ruled=False, num=[2])
         return made
 
     def _steps_block(self, flag: Flag | None, now: int) -> list[Block]:

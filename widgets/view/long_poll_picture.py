@@ -1,0 +1,316 @@
+"""Held pulls as bars with ink caps that tell what ended them, and waits as stacks of dots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from widgets.view import numbers
+from widgets.view.long_poll import CAUSES, Hold, LongPollModel
+from widgets.view.names import Queue, by_name, label, queue_name
+from widgets.view.parts import Block, Mark, Parts, block
+from widgets.view.rebalance_picture import seconds_labels
+from widgets.view.roster import RosterModel
+from widgets.view.sentences import say
+
+ROW, BROKER_GAP, BAR = 22, 8, 8
+LEFT, RIGHT, TOP, BOTTOM = 56, 20, 30, 22
+AXIS_ROOM, MODE_ROW, MODE_LEFT = 78, 64, 0
+WINDOW_AT_1, WINDOW_LEAST = 60.0, 3.0
+DOTS_PER_ROW_MAX = 120
+DOT_STEP = 5
+BINS_PER_DECADE = 22
+OWNERS_MAX = 7
+ROWS_MAX = 16
+LOW_MILLIS, HIGH_MILLIS = 0.3, 20_000.0
+CAUSE_WORDS = {
+    "arrival": "a message came", "sweep": "sweep found one", "timeout": "hold over, empty",
+    "connection": "connection lost",
+}  # fmt: skip
+MODE_WORDS = {
+    "arrival": ("long polling on", "woken by arrival"),
+    "sweep": ("wake-up off", "waits for the sweep"),
+    "short": ("short polling", "the broker looks again"),
+}
+POLLS_SHORT_AT_1 = 60
+
+
+class LongPollPicture:
+    """One model drawn at an instant."""
+
+    def __init__(self, model: LongPollModel, roster: RosterModel, started_micros: int) -> None:
+        self.model, self.roster, self.started_micros = model, roster, started_micros
+        self.prediction: tuple[str, float, float | None] | None = None
+        """(mode, said, was) in ms."""
+
+    def seconds(self, micros: float) -> float:
+        return (micros - self.started_micros) / 1e6
+
+    def window(self, now: int) -> tuple[float, float]:
+        """The last stretch: 60 s at ×1, shorter with the pace, moving in sixths."""
+        width = max(WINDOW_LEAST, WINDOW_AT_1 / max(1.0, self.roster.pace))
+        step = width / 6
+        start = max(0.0, math.ceil((self.seconds(now) - width) / step) * step)
+        return start, start + width
+
+    def rows(self) -> list[Queue]:
+        return self.model.queues[:ROWS_MAX]
+
+    def middles(self) -> dict[Queue, float]:
+        middles: dict[Queue, float] = {}
+        y, before = 0.0, ""
+        for queue in self.rows():
+            y += BROKER_GAP if before and before != queue.broker else 0
+            middles[queue] = y + ROW / 2
+            y, before = y + ROW, queue.broker
+        return middles
+
+    def height(self) -> float:
+        return max(self.middles().values(), default=ROW) + ROW / 2
+
+    def owners(self) -> list[str]:
+        known = {p.node for p in self.roster.consumers()}
+        return by_name(known)[:OWNERS_MAX]
+
+    def modes(self) -> list[str]:
+        seen = [mode for mode in MODE_WORDS if self.model.waits.get(mode)]
+        return seen or ["arrival"]
+
+    # -- figure -------------------------------------------------------------------------------
+    def figure(self) -> tuple[dict[str, Any], list[list[Any]]]:
+        top, low = self.height(), MODE_ROW * len(self.modes())
+        inner = top + AXIS_ROOM + low
+        data: list[dict[str, Any]] = []
+        for node in self.owners():
+            colour = f"@{label(node)}" if label(node) in {f"C{n}" for n in range(1, 7)} else "@nb"
+            data.append({
+                "type": "bar", "orientation": "h", "name": node, "marker": {"color": colour, "line": {"width": 0}},
+                "base": [], "x": [], "y": [], "width": [], "hoverinfo": "skip",
+            })  # fmt: skip
+        slots = [[t, key] for t in range(len(data)) for key in ("base", "x", "y", "width")]
+        slots += [[len(data), "x"], [len(data), "y"]]
+        data.append({
+            "type": "scatter", "mode": "markers", "name": "waits", "x": [], "y": [], "xaxis": "x2",
+            "yaxis": "y2", "marker": {"color": "@nb", "size": 5}, "hoverinfo": "skip", "cliponaxis": False,
+        })  # fmt: skip
+        decades = [1, 10, 100, 1000, 10_000]
+        layout: dict[str, Any] = {
+            "xaxis": {"range": [0, 3], "anchor": "y", "ticks": "outside"},
+            "yaxis": {"range": [top, 0], "domain": [1 - top / inner, 1], "visible": False},
+            "xaxis2": {
+                "type": "log", "range": [math.log10(LOW_MILLIS), math.log10(HIGH_MILLIS)], "anchor": "y2",
+                "tickvals": decades, "ticktext": ["1 ms", "10 ms", "100 ms", "1 s", "10 s"], "domain": [0.2, 0.86],
+            },
+            "yaxis2": {"range": [low, 0], "domain": [0, low / inner], "visible": False},
+        }  # fmt: skip
+        sides = {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
+        return {"data": data, "layout": layout, "height": round(TOP + inner + BOTTOM), **sides}, slots
+
+    def arrays(self, now: int) -> dict[int, list[float]]:
+        owners = self.owners()
+        bars: list[list[tuple[float, float, float, float]]] = [[] for _ in owners]
+        for queue, y in self.middles().items():
+            for hold, start, end in self.visible(queue, now):
+                node = self.roster.client_name(hold.client)
+                if node in owners:
+                    bars[owners.index(node)].append((start, end - start, y, BAR))
+        made = {4 * t + c: [bar[c] for bar in rows] for t, rows in enumerate(bars) for c in range(4)}
+        dots = list(self.dots())
+        made[4 * len(owners)], made[4 * len(owners) + 1] = [x for x, _ in dots], [y for _, y in dots]
+        return made
+
+    def visible(self, queue: Queue, now: int) -> Iterable[tuple[Hold, float, float]]:
+        """Holds in the window; each next bar starts a little after the cap before it."""
+        low, high = self.window(now)
+        room = (high - low) / 55
+        for hold in list(self.model.holds.get(queue, ())):
+            end = self.seconds(hold.end or now)
+            start = max(low, self.seconds(hold.start))
+            if end <= low or start >= high:
+                continue
+            if start > low:
+                start = min(start + room, end)
+            yield hold, start, end
+
+    def dots(self) -> Iterable[tuple[float, float]]:
+        for row, mode in enumerate(self.modes()):
+            waits = list(self.model.waits.get(mode, ()))
+            keep = max(1, -(-len(waits) // DOTS_PER_ROW_MAX))
+            stacks: dict[int, int] = {}
+            for wait in sorted(waits)[keep // 2 :: keep]:
+                place = min(max(wait, LOW_MILLIS), HIGH_MILLIS)
+                bin_ = round(math.log10(place) * BINS_PER_DECADE)
+                level = stacks[bin_] = stacks.get(bin_, 0) + 1
+                if level * DOT_STEP < MODE_ROW - 6:
+                    yield 10 ** (bin_ / BINS_PER_DECADE), (row + 1) * MODE_ROW - 4 - (level - 1) * DOT_STEP
+
+    # -- marks --------------------------------------------------------------------------------
+    def picture(self, now: int) -> dict[str, Any]:
+        marks = [*self._heads(now), *self._mode_marks()]
+        for queue, y in self.middles().items():
+            marks += self._row_marks(queue, y, now)
+        made = {"marks": marks, "under": list(self._sweep_marks(now)), "layout": self.layout(now)}
+        return {**made, "flags": self._deaths(now), "side": self.side(now), "rows": self._hover_rows(now)}
+
+    def layout(self, now: int) -> dict[str, Any]:
+        start, end = self.window(now)
+        vals = [start + (end - start) * n / 6 for n in range(7)]
+        texts = [f"{v:g} s" for v in (round(v, 2) for v in vals)]
+        pace = self.roster.pace
+        both = [f"{t}<br>{v * pace:.0f} s" for t, v in zip(texts, vals, strict=True)] if pace != 1 else seconds_labels(vals)
+        return {"xaxis": {"range": [start, end], "tickvals": vals, "ticktext": both}}
+
+    def _heads(self, _now: int) -> Iterable[Mark]:
+        cap = {"k": "text", "xa": "px", "x": 0, "b": True, "small": True, "dim": True}
+        yield {**cap, "ya": "px", "y": 8, "t": "PULLS HELD"}
+        yield {"k": "text", "xa": "px", "x": 90, "ya": "px", "y": 8, "dim": True, "t": "one bar = one pull waiting at the broker"}
+        if self.roster.pace != 1:
+            yield {**cap, "b": False, "y": self.height() + 15, "t": "here"}
+            yield {**cap, "b": False, "y": self.height() + 29, "t": "at ×1"}
+        y = self.height() + AXIS_ROOM - 22
+        yield {**cap, "y": y, "t": "WAKE-UP"}
+        yield {"k": "text", "xa": "px", "x": 90, "y": y, "dim": True, "t": "time from stored to pulled, log scale" + self._dot_words()}
+
+    def _dot_words(self) -> str:
+        most = max((len(w) for w in self.model.waits.values()), default=0)
+        keep = max(1, -(-most // DOTS_PER_ROW_MAX))
+        return f", one dot = {numbers.many(keep, 'message')}"
+
+    def _sweep_marks(self, now: int) -> Iterable[Mark]:
+        low, high = self.window(now)
+        sweeps = {round(self.seconds(at), 2) for all_ in self.model.sweeps.values() for at in all_}
+        for at in sorted(s for s in sweeps if low <= s <= high):
+            yield {"k": "line", "x0": at, "x1": at, "y0": 0, "y1": self.height(), "line": "@grid", "w": 1}
+            yield {"k": "shape", "s": "down", "x": at, "y": -5, "r": 3.5, "fill": "@line"}
+
+    def _row_marks(self, queue: Queue, y: float, now: int) -> Iterable[Mark]:
+        owners = self.model.ownership.owners(queue)
+        if owners:
+            yield {"k": "glyph", "xa": "px", "x": 9, "y": y, "g": self.roster.glyph_of(owners[0]), "r": 6}
+        yield {"k": "text", "xa": "px", "x": 20, "y": y, "t": queue_name(queue)}
+        for hold, _start, end in self.visible(queue, now):
+            if hold.end is None:
+                node = self.roster.client_name(hold.client)
+                colour = f"@{label(node)}" if node.startswith("consumer") else "@nb"
+                yield {"k": "shape", "s": "arrow", "x": end, "y": y, "r": 4, "fill": colour, "line": colour, "w": 0}
+            else:
+                yield cap_mark(hold.cause, end, y)
+        low, high = self.window(now)
+        for at, where, _ in self.model.retries:
+            if where == queue and low <= self.seconds(at) <= high:
+                yield {"k": "shape", "s": "bar", "x": self.seconds(at), "y": y, "r": 3, "line": "@ink2", "w": 1.2}
+
+    def _deaths(self, now: int) -> list[dict[str, Any]]:
+        low, high = self.window(now)
+        return [
+            {
+                "x": self.seconds(at), "t": f"{label(node)} {signal}", "top": 18, "bottom": TOP + self.height(),
+                "g": {**self.roster.glyph_of(node), "really": "dead"},
+            }
+            for at, node, signal in self.model.deaths
+            if low <= self.seconds(at) <= high
+        ]  # fmt: skip
+
+    def _mode_marks(self) -> Iterable[Mark]:
+        for row, mode in enumerate(self.modes()):
+            name, what = MODE_WORDS[mode]
+            y = (row + 1) * MODE_ROW
+            at = {"k": "text", "ya": "y2", "xa": "px"}
+            yield {**at, "x": 0, "y": y - 30, "t": name, "b": True}
+            yield {**at, "x": 0, "y": y - 14, "t": what, "dim": True, "small": True}
+            line = {"k": "line", "xa": "x2", "ya": "y2", "line": "@line", "w": 1}
+            yield {**line, "x0": LOW_MILLIS, "x1": HIGH_MILLIS, "y0": y, "y1": y}
+            if self.model.waits.get(mode):
+                middle, most = self.model.quantile(mode, 0.5), self.model.quantile(mode, 0.95)
+                yield {**line, "line": "@ink", "w": 2, "halo": True, "x0": middle, "x1": middle, "y0": y - 48, "y1": y + 4}
+                right = {**at, "xa": "right", "a": "end", "x": 2}
+                yield {**right, "y": y - 30, "t": f"median {numbers.duration(middle * 1000)}", "b": True}
+                yield {**right, "y": y - 14, "t": f"95 of 100: {numbers.duration(most * 1000)}", "small": True, "dim": True}
+            yield from self._prediction_marks(mode, y)
+
+    def _prediction_marks(self, mode: str, y: float) -> Iterable[Mark]:
+        if self.prediction is None or self.prediction[0] != mode:
+            return
+        _, said, was = self.prediction
+        place = {"k": "shape", "s": "diamond", "r": 6, "line": "@ink", "xa": "x2", "ya": "y2", "y": y}
+        yield {**place, "x": said, "fill": "@bg", "tip": f"you said {said:g} ms"}
+        if was is not None:
+            yield {**place, "x": was, "fill": "@ink", "tip": f"it was {was:g} ms"}
+
+    def _hover_rows(self, now: int) -> list[dict[str, Any]]:
+        made = []
+        for queue, y in self.middles().items():
+            bars = []
+            for hold, start, end in self.visible(queue, now):
+                how = CAUSE_WORDS.get(hold.cause, hold.cause) if hold.end else "still held"
+                held = numbers.duration((hold.end or now) - hold.start)
+                bars.append([start, end, f"{label(self.roster.client_name(hold.client))}, {held}, {how}"])
+            made.append({"name": queue_name(queue), "y0": y - ROW / 2, "y1": y + ROW / 2, "bars": bars})
+        return made
+
+    # -- words --------------------------------------------------------------------------------
+    def side(self, now: int) -> list[Block]:
+        rows = [[[cap_icon(c)], CAUSE_WORDS[c], numbers.count(self.model.counts.get(c, 0))] for c in CAUSES]
+        ended = block(None, ["", "ended by", "pulls"], rows, num=[2])
+        rate, pace = self.model.pulls_per_minute(now), self.roster.pace
+        cost = [["pulls per queue, minute", [["b", f"{rate:.0f}"]]]]
+        if pace != 1:
+            cost.append(["the same at ×1", [["b", f"{rate / pace:.0f}"]]])
+        cost.append(["short polling at ×1", [["b", str(POLLS_SHORT_AT_1)]]])
+        return [ended, block("cost of asking", rows=cost, num=[1], ruled=False)]
+
+    def table(self, now: int) -> Block:
+        rows = []
+        for queue in self.model.queues:
+            for hold in list(self.model.holds.get(queue, ()))[-6:]:
+                who = label(self.roster.client_name(hold.client))
+                begin = numbers.clock(hold.start - self.started_micros)
+                how = CAUSE_WORDS.get(hold.cause, hold.cause) if hold.end else "still held"
+                rows.append([queue_name(queue), who, begin, numbers.duration((hold.end or now) - hold.start), how])
+        return block(cols=["queue", "consumer", "held from", "for", "ended by"], rows=rows, num=[2, 3])
+
+    def say(self, now: int) -> Parts:
+        death = self.model.deaths[-1] if self.model.deaths else None
+        if death is not None and now - death[0] < 5_000_000:
+            lost = [e for e in self.model.endings if e.cause == "connection" and abs(e.at_micros - death[0]) < 50_000]
+            if lost:
+                pulls = numbers.many(len(lost), "held pull")
+                return say("poll.killed", who=label(death[1]), what=f"got {death[2]}", pulls=pulls, retry=self._retry())
+        if self.model.endings:
+            return self._ending_sentence()
+        held = self.model.open_holds()
+        longest = max((now - hold.start for _, hold in held), default=0)
+        return say("poll.holding", pulls=numbers.many(len(held), "pull"), held=numbers.duration(longest))
+
+    def _ending_sentence(self) -> Parts:
+        last = self.model.endings[-1]
+        values = {"queue": queue_name(last.queue), "held": numbers.duration(last.held_micros), "wake": "", "retry": ""}
+        if self.model.last_wait is not None and self.model.last_wait[0] == last.queue:
+            wait = numbers.duration(self.model.last_wait[1] * 1000)
+            values["wake"] = f", the message was on its way after **{wait}**"
+        if last.cause == "connection":
+            values["retry"] = self._retry()
+        return say(f"poll.{last.cause}" if last.cause in CAUSES else "poll.timeout", **values)
+
+    def _retry(self) -> str:
+        if not self.model.retries:
+            return ""
+        return f"; the next try comes after {numbers.duration(self.model.retries[-1][2] * 1000)}"
+
+
+def cap_mark(cause: str, x: float, y: float) -> Mark:
+    """The ink cap of a bar: 16 px high, a shape for each cause."""
+    made: Mark = {"k": "shape", "x": x, "y": y, "r": 6.5, "line": "@ink"}
+    if cause == "arrival":
+        return {**made, "s": "arrow", "fill": "@ink", "w": 1}
+    if cause == "sweep":
+        return {**made, "s": "arrow", "fill": "@bg", "w": 1.5}
+    if cause == "connection":
+        return {**made, "s": "cross", "r": 5, "w": 2.2}
+    return {**made, "s": "bar", "r": 8, "w": 3}
+
+
+def cap_icon(cause: str) -> list[Any]:
+    bar = {"k": "rect", "x0": 0, "x1": 13, "y0": 3, "y1": 11, "fill": "@line"}
+    return ["svg", {"w": 28, "h": 14, "m": [bar, cap_mark(cause, 14, 7)]}]
