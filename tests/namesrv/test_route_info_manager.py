@@ -34,7 +34,9 @@ def register(
 
 def route_brokers(routes: RouteInfoManager, topic: str = "T") -> dict[str, dict[int, str]] | None:
     route = routes.pickup_topic_route_data(topic)
-    return route and {broker.broker_name: broker.broker_addrs for broker in route.broker_datas}
+    if route is None:
+        return None
+    return {broker.broker_name: broker.broker_addrs for broker in route.broker_datas}
 
 
 def test_a_master_brings_its_topics():

@@ -1,0 +1,393 @@
+"""A broker: everything wired together, started and stopped in order.
+
+Java:    broker.BrokerController
+Posts:   RocketMQ生产消费流程浅析
+Differs: each pool of threads is a bounded queue of the dispatcher; the tasks of the scheduled
+         executor are services of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from minimq.broker.broker_config import LIVE_SETTINGS, BrokerConfig
+from minimq.broker.broker_outer_api import BrokerIdentity, BrokerOuterAPI
+from minimq.broker.broker_ports import BrokerPorts
+from minimq.broker.broker_stats_manager import SAMPLE_MILLIS, BrokerStatsManager
+from minimq.broker.config_tables import ConfigTables
+from minimq.broker.consumer_manager import ConsumerManager
+from minimq.broker.consumer_offset_manager import ConsumerOffsetManager
+from minimq.broker.processor.client_manage import ClientManageProcessor
+from minimq.broker.processor.consumer_manage import ConsumerManageProcessor
+from minimq.broker.processor.consumer_send_back import ConsumerSendBackProcessor
+from minimq.broker.processor.pull_message import PullMessageProcessor
+from minimq.broker.processor.queue_offsets import QueueOffsetsProcessor
+from minimq.broker.processor.send_message import SendMessageProcessor
+from minimq.broker.producer_manager import ProducerManager
+from minimq.broker.pull_request_hold_service import PullRequestHoldService
+from minimq.broker.rebalance_lock_manager import RebalanceLockManager
+from minimq.broker.scheduled_task import ScheduledTask
+from minimq.broker.subscription_group_manager import SubscriptionGroupManager
+from minimq.broker.topic_config_manager import TopicConfigManager
+from minimq.common.host import Host
+from minimq.common.mix_all import MASTER_ID
+from minimq.common.service_task import ServiceTask
+from minimq.common.settings import with_setting
+from minimq.errors import ConfigError
+from minimq.protocol.config_body import TopicConfig
+from minimq.protocol.message_codec import encode_host
+from minimq.protocol.request_code import RequestCode
+from minimq.remoting.connection import Connection
+from minimq.remoting.request_dispatcher import ProcessorQueue, RequestDispatcher
+from minimq.store.message_store import DefaultMessageStore
+from minimq.store.store_config import MessageStoreConfig
+from minimq.telemetry import catalog
+
+FIRST_REGISTER_MILLIS = 10_000
+FIRST_PERSIST_MILLIS = 10_000
+CLIENT_SCAN_MILLIS = 10_000
+REPUT_DELAY_KNOB = "reputDelayMillis"
+
+
+class BrokerController:
+    def __init__(
+        self,
+        host: Host,
+        config: BrokerConfig | None = None,
+        store_config: MessageStoreConfig | None = None,
+    ) -> None:
+        self.host = host
+        self.config = config or BrokerConfig()
+        self.store_config = store_config or MessageStoreConfig()
+        self._check_config()
+        now_millis = host.clock.now_millis
+        self.message_store = DefaultMessageStore(host, self.store_config)
+        self.topic_config_manager = TopicConfigManager(
+            lambda: self.config, now_millis, self._topic_changed
+        )
+        self.subscription_group_manager = SubscriptionGroupManager(
+            lambda: self.config, now_millis, self._group_changed
+        )
+        self.consumer_offset_manager = ConsumerOffsetManager()
+        self.config_tables = ConfigTables(
+            host,
+            self.topic_config_manager,
+            self.subscription_group_manager,
+            self.consumer_offset_manager,
+        )
+        self.consumer_manager = ConsumerManager()
+        self.producer_manager = ProducerManager()
+        self.rebalance_lock_manager = RebalanceLockManager()
+        self.stats = BrokerStatsManager()
+        self.hold_service = PullRequestHoldService(self)
+        self.broker_outer_api = BrokerOuterAPI(host, self.config.namesrv_addresses)
+        self.dispatcher = RequestDispatcher(host)
+        self._register_processors()
+        self.ports = BrokerPorts(host, self.dispatcher, self.on_channel_closed)
+        self.accepts_sends = False
+        self._tasks = self._scheduled_tasks()
+        self._registering_soon = False
+        self._running = False
+        self._started_millis = 0
+
+    def _check_config(self) -> None:
+        if self.is_slave and self.config.broker_id <= MASTER_ID:
+            raise ConfigError("a broker with brokerRole=SLAVE needs a brokerId above 0")
+        if not self.is_slave and self.config.broker_id != MASTER_ID:
+            raise ConfigError(
+                f"brokerId={self.config.broker_id} is a slave's: set brokerRole=SLAVE as well"
+            )
+        if self.config.enable_property_filter:
+            raise ConfigError("enablePropertyFilter=true: SQL92 subscriptions are not offered here")
+
+    def _register_processors(self) -> None:
+        config, register = self.config, self.dispatcher.register
+        self.send_message_processor = SendMessageProcessor(self)
+        self.pull_message_processor = PullMessageProcessor(self)
+        self.client_manage_processor = ClientManageProcessor(self)
+        code = RequestCode
+        sends = ProcessorQueue("SendMessageThread", config.send_thread_pool_queue_capacity)
+        codes = (code.SEND_MESSAGE, code.SEND_MESSAGE_V2, code.SEND_BATCH_MESSAGE)
+        register(codes, self.send_message_processor.process_request, sends)
+        back = ConsumerSendBackProcessor(self)
+        register([code.CONSUMER_SEND_MSG_BACK], back.process_request, sends)
+        pulls = ProcessorQueue("PullMessageThread", config.pull_thread_pool_queue_capacity)
+        register([code.PULL_MESSAGE], self.pull_message_processor.process_request, pulls)
+        clients = self.client_manage_processor.process_request
+        heartbeats = ProcessorQueue("HeartbeatThread", config.heartbeat_thread_pool_queue_capacity)
+        register([code.HEART_BEAT], clients, heartbeats)
+        farewells = ProcessorQueue(
+            "ClientManageThread", config.client_manager_thread_pool_queue_capacity
+        )
+        register([code.UNREGISTER_CLIENT, code.CHECK_CLIENT_CONFIG], clients, farewells)
+        members = ProcessorQueue(
+            "ConsumerManageThread", config.consumer_manager_thread_pool_queue_capacity
+        )
+        codes = (
+            code.GET_CONSUMER_LIST_BY_GROUP,
+            code.UPDATE_CONSUMER_OFFSET,
+            code.QUERY_CONSUMER_OFFSET,
+        )
+        register(codes, ConsumerManageProcessor(self).process_request, members)
+        admin = ProcessorQueue("AdminBrokerThread")
+        offsets = QueueOffsetsProcessor(self)
+        register(offsets.handlers, offsets.process_request, admin)
+
+    def _scheduled_tasks(self) -> list[ServiceTask]:
+        host = self.host
+        return [
+            self.hold_service,
+            ScheduledTask(
+                host,
+                "BrokerRegisterService",
+                FIRST_REGISTER_MILLIS,
+                lambda: self.config.register_period_millis,
+                self.register_broker_all,
+            ),
+            ScheduledTask(
+                host,
+                "ConsumerOffsetPersistService",
+                FIRST_PERSIST_MILLIS,
+                lambda: self.config.flush_consumer_offset_interval,
+                self.config_tables.persist_offsets,
+            ),
+            ScheduledTask(
+                host,
+                "ClientHousekeepingScheduledThread",
+                CLIENT_SCAN_MILLIS,
+                lambda: CLIENT_SCAN_MILLIS,
+                self.client_manage_processor.scan_not_active_channel,
+            ),
+            ScheduledTask(
+                host,
+                "BrokerStatsThread",
+                SAMPLE_MILLIS,
+                lambda: SAMPLE_MILLIS,
+                lambda: self.stats.sample(host.clock.now_millis()),
+            ),
+        ]
+
+    # -- who we are ------------------------------------------------------------------------------
+
+    @property
+    def is_slave(self) -> bool:
+        return self.store_config.is_slave
+
+    @property
+    def address(self) -> str:
+        """As routes name it: brokerIP1 and the port."""
+        port = self.ports.remoting_server.address.rpartition(":")[2]
+        return f"{self.broker_ip1}:{port}"
+
+    @property
+    def broker_ip1(self) -> str:
+        if self.config.broker_ip1:
+            return self.config.broker_ip1
+        listened = self.config.listen.rpartition(":")[0]
+        return self.host.identity.ip if listened in ("", "0.0.0.0", "[::]") else listened
+
+    @property
+    def ha_server_addr(self) -> str:
+        return f"{self.config.broker_ip2 or self.broker_ip1}:{self.store_config.ha_listen_port}"
+
+    @property
+    def identity(self) -> BrokerIdentity:
+        config = self.config
+        return BrokerIdentity(
+            config.broker_cluster_name,
+            self.address,
+            config.broker_name,
+            config.broker_id,
+            self.ha_server_addr,
+        )
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def start(self) -> str:
+        """Returns the address. StoreError: the folder is locked or damaged; OSError: port taken."""
+        self.config_tables.load()
+        self.message_store.load()
+        try:
+            await self.ports.start(self.config.listen)
+        except OSError:
+            await self.message_store.shutdown()
+            raise
+        self.message_store.store_host = encode_host(self.address)
+        self.message_store.set_message_arriving_listener(self.hold_service.notify_message_arriving)
+        self.message_store.start()
+        self.broker_outer_api.start()
+        for task in self._tasks:
+            task.start()
+        self._started_millis = self.host.clock.now_millis()
+        self._running = self.accepts_sends = True
+        await self.register_broker_all(force=True)
+        return self.address
+
+    async def shutdown(self) -> None:
+        """In order: no more requests, then goodbye to the name servers, then the files."""
+        self._running = self.accepts_sends = False
+        await self.ports.shutdown()
+        for task in self._tasks:
+            await task.shutdown()
+        await self.broker_outer_api.unregister_broker_all(self.identity)
+        await self.message_store.shutdown()
+        await self.broker_outer_api.shutdown()
+        self.config_tables.persist_topics()
+        self.config_tables.persist_groups()
+        self.config_tables.persist_offsets()
+
+    def kill(self) -> None:
+        """The simulation's SIGKILL: nothing more is sent or written."""
+        self._running = self.accepts_sends = False
+        for task in self._tasks:
+            task.kill()
+        self.ports.kill()
+        self.broker_outer_api.kill()
+        self.message_store.kill()
+
+    def on_channel_closed(self, connection: Connection, reason: str) -> None:
+        """Java: ClientHousekeepingService; after a kill nobody is left to care."""
+        if self._running:
+            self.hold_service.do_channel_close_event(connection)
+            self.client_manage_processor.do_channel_close_event(connection)
+
+    # -- name servers ----------------------------------------------------------------------------
+
+    async def register_broker_all(self, force: bool = False) -> None:
+        """Java: registerBrokerAll, doRegisterBrokerAll."""
+        config, topics = self.config, self.topic_config_manager
+        timeout = config.register_broker_timeout_mills
+        addresses = None
+        if not (force or config.force_register):
+            addresses = await self.broker_outer_api.need_register(
+                self.identity, topics.data_version, timeout
+            )
+        results = await self.broker_outer_api.register_broker_all(
+            self.identity,
+            topics.registered_wrapper(),
+            timeout,
+            compressed=config.compressed_register,
+            addresses=addresses,
+        )
+        for result in results:
+            if result.kv_table:
+                topics.update_order_topic_config(result.kv_table)
+
+    def register_soon(self) -> None:
+        """Once for all that changes in this turn of the loop."""
+        if self._running and not self._registering_soon:
+            self._registering_soon = True
+            asyncio.get_running_loop().call_soon(self._register_oneway)
+
+    def _register_oneway(self) -> None:
+        self._registering_soon = False
+        if self._running:
+            self.broker_outer_api.register_broker_oneway(
+                self.identity,
+                self.topic_config_manager.registered_wrapper(),
+                self.config.compressed_register,
+            )
+
+    # -- changes ---------------------------------------------------------------------------------
+
+    def _topic_changed(self, topic: TopicConfig | None) -> None:
+        if topic is not None:
+            self.host.recorder.emit(
+                catalog.BROKER_TOPIC_CREATED,
+                "TopicConfigManager",
+                topic.topic_name,
+                topic.read_queue_nums,
+                topic.write_queue_nums,
+                topic.perm,
+            )
+        self.config_tables.persist_topics()
+        self.register_soon()
+
+    def _group_changed(self) -> None:
+        self.config_tables.persist_groups()
+
+    def commit_offset(
+        self,
+        group: str,
+        topic: str,
+        queue_id: int,
+        offset: int,
+        via: str,
+        connection: Connection | None = None,
+    ) -> None:
+        if self.consumer_offset_manager.commit_offset(group, topic, queue_id, offset):
+            client = connection.attributes.get("client_id", "") if connection else ""
+            self.host.recorder.emit(
+                catalog.BROKER_OFFSET_COMMITTED,
+                "ConsumerOffsetManager",
+                group,
+                topic,
+                queue_id,
+                offset,
+                via,
+                client,
+            )
+
+    def set_knob(self, name: str, value: Any) -> None:
+        """Change a setting of the running broker; ConfigError if only a start reads it."""
+        if name == REPUT_DELAY_KNOB:
+            self.message_store.set_reput_delay(float(value))
+            return
+        changed = with_setting(self.config, name, value)
+        if name not in LIVE_SETTINGS:
+            raise ConfigError(f"setting {name!r} cannot be changed while running")
+        permission = self.config.broker_permission
+        self.config = changed
+        if changed.broker_permission != permission:
+            self.topic_config_manager.data_version.next_version(self.host.clock.now_millis())
+            self.register_soon()
+        if name in ("longPollingEnable", "shortPollingTimeMills"):
+            self.hold_service.wakeup()
+
+    # -- looking in ------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """What this broker believes now, as plain JSON values."""
+        now = self.host.clock.now_millis()
+        return {
+            "role": "broker",
+            "name": self.config.broker_name,
+            "broker_id": self.config.broker_id,
+            "broker_role": self.store_config.broker_role.name,
+            "cluster_name": self.config.broker_cluster_name,
+            "address": self.address,
+            "uptime_millis": now - self._started_millis,
+            "connections": self.ports.connection_count,
+            "topics": self._topics_snapshot(),
+            "consumers": self.consumer_manager.snapshot(),
+            "producers": self.producer_manager.snapshot(),
+            "offsets": {
+                key: {str(queue_id): offset for queue_id, offset in queues.items()}
+                for key, queues in self.consumer_offset_manager.offset_table.items()
+            },
+            "locks": self.rebalance_lock_manager.snapshot(now),
+            "hold": self.hold_service.snapshot(),
+            "queues": {queue.name: len(queue.waiting) for queue in self.dispatcher.queues.values()},
+            "totals": {"put": self.stats.put_total, "get": self.stats.get_total},
+        }
+
+    def _topics_snapshot(self) -> dict[str, Any]:
+        """Topics of users with the ends of their queues; system topics by name only."""
+        store, found = self.message_store, {}
+        for name, topic in self.topic_config_manager.topic_config_table.items():
+            queues = []
+            if not self.topic_config_manager.is_system_topic(name):
+                count = max(topic.read_queue_nums, topic.write_queue_nums)
+                queues = [
+                    [max(store.get_min_offset_in_queue(name, q), 0),
+                     store.get_max_offset_in_queue(name, q)]
+                    for q in range(count)
+                ]  # fmt: skip
+            found[name] = {
+                "read_queues": topic.read_queue_nums,
+                "write_queues": topic.write_queue_nums,
+                "perm": topic.perm,
+                "queues": queues,
+            }
+        return found

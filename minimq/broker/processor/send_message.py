@@ -1,0 +1,415 @@
+"""Take messages in: check, find or make the topic, store, answer.
+
+Java:    broker.processor.SendMessageProcessor, AbstractSendMessageProcessor
+Posts:   RocketMQ生产消费流程浅析, asyncSendMessage
+Differs: properties stay one text from the wire to the log, as long as nothing in them has to be
+         changed.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from minimq.broker.processor.send_answer import STORED_CODES, code_and_remark
+from minimq.broker.transaction.transactional_message_bridge import parse_half_message
+from minimq.common.message import properties_to_string, string_to_properties
+from minimq.common.message_const import MessageConst
+from minimq.common.mix_all import (
+    PERM_WRITE,
+    get_dlq_topic,
+    group_of_retry_topic,
+    is_not_allowed_send_topic,
+    is_retry_topic,
+    topic_complaint,
+)
+from minimq.common.sys_flag import TRANSACTION_MASK, MessageSysFlag
+from minimq.protocol.config_body import TopicConfig
+from minimq.protocol.custom_header import read_bool, read_int
+from minimq.protocol.headers import SendMessageRequestHeader
+from minimq.protocol.message_codec import encode_host, find_property
+from minimq.protocol.remoting_command import RESPONSE_FLAG, RemotingCommand
+from minimq.protocol.request_code import RequestCode
+from minimq.protocol.response_code import ResponseCode
+from minimq.remoting.connection import Connection
+from minimq.remoting.request_dispatcher import ResponseError
+from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
+from minimq.telemetry import catalog
+
+if TYPE_CHECKING:
+    from minimq.broker.broker_controller import BrokerController
+
+DLQ_NUMS_PER_GROUP = 1
+MAX_RECONSUME_TIMES_VERSION = 121
+"""3.4.9: from here on a client's own limit of retries is believed."""
+UNIT_FLAG = 0x1
+UNIT_SUB_FLAG = 0x2
+MULTI_TAG = "MULTI_TAG"
+BORN_HOST_ATTRIBUTE = "born_host"
+
+V1_NAMES = [
+    "producerGroup", "topic", "defaultTopic", "defaultTopicQueueNums", "queueId", "sysFlag",
+    "bornTimestamp", "flag", "properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes",
+    "batch",
+]  # fmt: skip
+V2_NAMES = list("abcdefghijklm")
+
+
+class SendRequest:
+    """The fields of a send, in either spelling."""
+
+    __slots__ = (
+        "batch",
+        "born_timestamp",
+        "default_topic",
+        "flag",
+        "max_reconsume_times",
+        "properties",
+        "queue_id",
+        "queue_nums",
+        "reconsume_times",
+        "sys_flag",
+        "topic",
+        "unit_mode",
+    )
+
+    def __init__(self, ext: dict[str, str], names: list[str]) -> None:
+        _, topic, default_topic, nums, queue_id, sys_flag, born, flag, *optional = names
+        self.topic = ext[topic]
+        self.default_topic = ext[default_topic]
+        self.queue_nums = int(ext[nums])
+        self.queue_id = int(ext[queue_id])
+        self.sys_flag = int(ext[sys_flag])
+        self.born_timestamp = int(ext[born])
+        self.flag = int(ext[flag])
+        get = ext.get
+        properties, times, unit_mode, max_times, batch = optional
+        self.properties = get(properties) or ""
+        self.reconsume_times = int(get(times) or 0)
+        self.max_reconsume_times = get(max_times)
+        unit, many = get(unit_mode), get(batch)
+        self.unit_mode = unit is not None and unit != "false" and read_bool(unit)
+        self.batch = many is not None and many != "false" and read_bool(many)
+
+
+class SendMessageProcessor:
+    def __init__(self, controller: BrokerController) -> None:
+        self.controller = controller
+        self.host = controller.host
+        self.store = controller.message_store
+        self.topics = controller.topic_config_manager
+        self.groups = controller.subscription_group_manager
+        self._cluster_name = controller.config.broker_cluster_name
+        self._cluster_suffix = f"{MessageConst.PROPERTY_CLUSTER}\x01{self._cluster_name}"
+
+    def process_request(
+        self, connection: Connection, request: RemotingCommand
+    ) -> RemotingCommand | None:
+        send = self.parse(request)
+        self.check(connection, request, send)
+        topic = self.find_topic(connection, send)
+        if send.batch:
+            return self._send_batch(connection, request, send, topic)
+        return self._send_message(connection, request, send, topic)
+
+    # -- checks ----------------------------------------------------------------------------------
+
+    def parse(self, request: RemotingCommand) -> SendRequest:
+        ext = request.ext_fields
+        v1 = request.code in (RequestCode.SEND_MESSAGE, RequestCode.SEND_REPLY_MESSAGE)
+        try:
+            return SendRequest(ext, V1_NAMES if v1 else V2_NAMES)
+        except (KeyError, ValueError):
+            # Names the field that is missing or wrong.
+            read = SendMessageRequestHeader.from_ext if v1 else SendMessageRequestHeader.from_ext_v2
+            read(ext)
+            raise
+
+    def check(self, connection: Connection, request: RemotingCommand, send: SendRequest) -> None:
+        """Java: preSend and the first half of msgCheck; raises the refusal."""
+        config = self.controller.config
+        if not self.controller.accepts_sends:
+            remark = "broker unable to service, until it has started"
+            raise self.refusal(ResponseCode.SYSTEM_ERROR, remark)
+        opening = config.start_accept_send_request_time_stamp
+        if opening and self.host.clock.now_millis() < opening:
+            remark = f"broker unable to service, until {opening}"
+            raise self.refusal(ResponseCode.SYSTEM_ERROR, remark)
+        if not config.broker_permission & PERM_WRITE and self.topics.is_order_topic(send.topic):
+            remark = f"the broker[{self.controller.broker_ip1}] sending message is forbidden"
+            raise self.refusal(ResponseCode.NO_PERMISSION, remark)
+
+    def find_topic(self, connection: Connection, send: SendRequest) -> TopicConfig:
+        """Java: the second half of msgCheck."""
+        topic = self.topics.topic_config_table.get(send.topic)
+        if topic is None:
+            topic = self._create_topic(send)
+        elif is_not_allowed_send_topic(send.topic):
+            remark = f"Sending message to topic[{send.topic}] is forbidden."
+            raise self.refusal(ResponseCode.NO_PERMISSION, remark)
+        if send.queue_id >= max(topic.write_queue_nums, topic.read_queue_nums):
+            remark = (
+                f"request queueId[{send.queue_id}] is illegal, topic:[{send.topic}] "
+                f"writeQueueNums:[{topic.write_queue_nums}] "
+                f"readQueueNums:[{topic.read_queue_nums}] Producer: {connection.peer}"
+            )
+            raise self.refusal(ResponseCode.SYSTEM_ERROR, remark)
+        return topic
+
+    def _create_topic(self, send: SendRequest) -> TopicConfig:
+        complaint = topic_complaint(send.topic)
+        if complaint is not None:
+            raise self.refusal(ResponseCode.SYSTEM_ERROR, complaint)
+        if is_not_allowed_send_topic(send.topic):
+            remark = f"Sending message to topic[{send.topic}] is forbidden."
+            raise self.refusal(ResponseCode.NO_PERMISSION, remark)
+        retry = is_retry_topic(send.topic)
+        unit = (UNIT_SUB_FLAG if retry else UNIT_FLAG) if send.unit_mode else 0
+        topic = None
+        if not self.controller.is_slave:
+            topic = self.topics.create_topic_in_send_message_method(
+                send.topic, send.default_topic, send.queue_nums, unit
+            )
+            if topic is None and retry:
+                topic = self.topics.create_topic_in_send_message_back_method(
+                    send.topic, 1, topic_sys_flag=unit
+                )
+        if topic is None:
+            remark = f"topic[{send.topic}] not exist, apply first please!"
+            raise self.refusal(ResponseCode.TOPIC_NOT_EXIST, remark)
+        return topic
+
+    def refusal(self, code: int, remark: str) -> ResponseError:
+        """An answer that carries the region fields, as Java's do on failure too."""
+        return ResponseError(code, remark, self._region())
+
+    def _region(self) -> dict[str, str]:
+        config = self.controller.config
+        return {"MSG_REGION": config.region_id, "TRACE_ON": "true" if config.trace_on else "false"}
+
+    # -- one message -----------------------------------------------------------------------------
+
+    def _send_message(
+        self,
+        connection: Connection,
+        request: RemotingCommand,
+        send: SendRequest,
+        topic: TopicConfig,
+    ) -> RemotingCommand | None:
+        properties = send.properties
+        name, queue_id = topic.topic_name or send.topic, send.queue_id
+        if name[0] == "%" and is_retry_topic(name):
+            dead = self._dead_letter_topic(request, send)
+            if dead is not None:
+                topic, name, queue_id = dead, dead.topic_name, 0
+                properties = _with_property(properties, "DELAY", "0")
+        if queue_id < 0:
+            queue_id = self.host.random.randrange(max(topic.write_queue_nums, 1))
+        wait_ok: bool | None = True
+        if "WAIT\x01" in properties:
+            properties, wait_ok = _without_wait(properties)
+        message = MessageExtBrokerInner(
+            name,
+            queue_id,
+            request.body,
+            self.add_cluster(properties),
+            flag=send.flag,
+            sys_flag=self._sys_flag(send, topic),
+            born_timestamp=send.born_timestamp,
+            born_host=born_host(connection),
+            reconsume_times=send.reconsume_times,
+            wait_store_msg_ok=wait_ok,
+        )
+        if "TRAN_MSG\x01" in properties and self._is_half_message(message):
+            return self._prepare(connection, request, message)
+        result = self.store.put_message(message)
+        return self.answer(connection, request, message, result)
+
+    def _sys_flag(self, send: SendRequest, topic: TopicConfig) -> int:
+        if topic.topic_filter_type == MULTI_TAG:
+            return send.sys_flag | MessageSysFlag.MULTI_TAGS
+        return send.sys_flag
+
+    def add_cluster(self, properties: str) -> bytes:
+        """The cluster's name is stored with every message."""
+        if "CLUSTER\x01" in properties:
+            table = string_to_properties(properties)
+            table[MessageConst.PROPERTY_CLUSTER] = self._cluster_name
+            return properties_to_string(table).encode("utf-8", "replace")
+        if not properties:
+            return self._cluster_suffix.encode()
+        separator = "" if properties[-1] == "\x02" else "\x02"
+        return f"{properties}{separator}{self._cluster_suffix}".encode("utf-8", "replace")
+
+    def _dead_letter_topic(self, request: RemotingCommand, send: SendRequest) -> TopicConfig | None:
+        """Java: handleRetryAndDLQ; the dead-letter topic when the retries are used up."""
+        group = group_of_retry_topic(send.topic)
+        config = self.groups.find_subscription_group_config(group)
+        if config is None:
+            remark = f"subscription group not exist, {group}"
+            raise self.refusal(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, remark)
+        most = config.retry_max_times
+        if request.version >= MAX_RECONSUME_TIMES_VERSION and send.max_reconsume_times:
+            most = read_int("maxReconsumeTimes", send.max_reconsume_times)
+        if send.reconsume_times < most:
+            return None
+        return self.topics.create_topic_in_send_message_back_method(
+            get_dlq_topic(group), DLQ_NUMS_PER_GROUP
+        )
+
+    # -- half messages ---------------------------------------------------------------------------
+
+    def _is_half_message(self, message: MessageExtBrokerInner) -> bool:
+        """A delayed retry of a transaction message is none any more (clients before 4.6.1)."""
+        prepared = find_property(message.properties, b"TRAN_MSG")
+        if prepared is None or prepared.lower() != "true":
+            return False
+        return not (message.reconsume_times > 0 and message.delay_time_level > 0)
+
+    def _prepare(
+        self, connection: Connection, request: RemotingCommand, message: MessageExtBrokerInner
+    ) -> RemotingCommand | None:
+        if self.controller.config.reject_transaction_message:
+            where = self.controller.broker_ip1
+            remark = f"the broker[{where}] sending transaction message is forbidden"
+            raise self.refusal(ResponseCode.NO_PERMISSION, remark)
+        topic, queue_id = message.topic, message.queue_id
+        result = self.store.put_message(parse_half_message(message))
+        if result.stored:
+            self.host.recorder.emit(
+                catalog.BROKER_TRANSACTION_PREPARED,
+                "SendMessageProcessor",
+                topic,
+                find_property(message.properties, b"PGROUP"),
+                message.uniq_key,
+                result.queue_offset,
+            )
+        message.queue_id = queue_id  # the producer is answered with the queue it chose
+        return self.answer(connection, request, message, result)
+
+    # -- batches ---------------------------------------------------------------------------------
+
+    def _send_batch(
+        self,
+        connection: Connection,
+        request: RemotingCommand,
+        send: SendRequest,
+        topic: TopicConfig,
+    ) -> RemotingCommand | None:
+        if is_retry_topic(send.topic):
+            remark = f"batch request does not support retry group {send.topic}"
+            raise self.refusal(ResponseCode.MESSAGE_ILLEGAL, remark)
+        properties, wait_ok = _without_wait(send.properties)
+        message = MessageExtBrokerInner(
+            topic.topic_name or send.topic,
+            send.queue_id if send.queue_id >= 0 else self._random_queue(topic),
+            request.body,
+            self.add_cluster(properties),
+            flag=send.flag,
+            sys_flag=self._sys_flag(send, topic),
+            born_timestamp=send.born_timestamp,
+            born_host=born_host(connection),
+            reconsume_times=send.reconsume_times,
+            wait_store_msg_ok=wait_ok,
+        )
+        if message.delay_time_level > 0 or message.sys_flag & TRANSACTION_MASK:
+            remark = "a batch can neither be delayed nor be part of a transaction"
+            raise self.refusal(ResponseCode.MESSAGE_ILLEGAL, remark)
+        result = self.store.put_messages(message)
+        return self.answer(connection, request, message, result)
+
+    def _random_queue(self, topic: TopicConfig) -> int:
+        return self.host.random.randrange(max(topic.write_queue_nums, 1))
+
+    # -- the answer ------------------------------------------------------------------------------
+
+    def answer(
+        self,
+        connection: Connection,
+        request: RemotingCommand,
+        message: MessageExtBrokerInner,
+        result: PutMessageResult,
+    ) -> RemotingCommand | None:
+        """At once, or when the disk or a slave has it."""
+        pending = result.pending
+        if pending is None:
+            return self._response(request, message, result, result.status)
+        if not pending.done():
+            done = partial(self._answer_later, connection, request, message, result)
+            pending.add_done_callback(lambda future: done(future.result()))
+            return None
+        return self._response(request, message, result, pending.result())
+
+    def _answer_later(
+        self,
+        connection: Connection,
+        request: RemotingCommand,
+        message: MessageExtBrokerInner,
+        result: PutMessageResult,
+        status: PutMessageStatus,
+    ) -> None:
+        if not request.is_oneway:
+            connection.send(self._response(request, message, result, status))
+
+    def _response(
+        self,
+        request: RemotingCommand,
+        message: MessageExtBrokerInner,
+        result: PutMessageResult,
+        status: PutMessageStatus,
+    ) -> RemotingCommand:
+        config = self.controller.config
+        trace_on = "true" if config.trace_on else "false"
+        if status is PutMessageStatus.PUT_OK:
+            code, remark = 0, None
+        else:
+            limit = self.controller.store_config.max_message_size
+            code, remark = code_and_remark(status, limit, result.remark)
+        if code in STORED_CODES:
+            self.controller.stats.put(message.topic, result.message_count, len(message.body))
+            ext = {
+                "MSG_REGION": config.region_id,
+                "TRACE_ON": trace_on,
+                "msgId": result.msg_id,
+                "queueId": str(message.queue_id),
+                "queueOffset": str(result.queue_offset),
+            }
+        else:
+            self.controller.stats.put_failed()
+            ext = {"MSG_REGION": config.region_id, "TRACE_ON": trace_on}
+        if self.host.recorder.listening:
+            self.host.recorder.emit(
+                catalog.BROKER_SEND_ANSWERED,
+                "SendMessageProcessor",
+                message.topic,
+                message.queue_id,
+                result.queue_offset,
+                int(code),
+                message.uniq_key,
+            )
+        response = RemotingCommand(code, request.opaque, RESPONSE_FLAG, ext, b"", remark)
+        response.serialize_type = request.serialize_type
+        return response
+
+
+def born_host(connection: Connection) -> bytes:
+    """The peer's address as the log keeps it."""
+    known = connection.attributes.get(BORN_HOST_ATTRIBUTE)
+    if known is None:
+        known = connection.attributes[BORN_HOST_ATTRIBUTE] = encode_host(connection.peer)
+    return known
+
+
+def _without_wait(properties: str) -> tuple[str, bool]:
+    """WAIT is for the broker alone: obeyed, and not stored."""
+    table = string_to_properties(properties)
+    wait = table.pop(MessageConst.PROPERTY_WAIT_STORE_MSG_OK, None)
+    if wait is None:
+        return properties, True
+    return properties_to_string(table), wait.lower() == "true"
+
+
+def _with_property(properties: str, name: str, value: str) -> str:
+    table = string_to_properties(properties)
+    table[name] = value
+    return properties_to_string(table)
