@@ -18,6 +18,7 @@ from minimq.common.host import Host
 from minimq.common.service_task import ServiceTask
 from minimq.errors import StoreError
 from minimq.store.commit_log import CommitLog
+from minimq.store.put_deadlines import PutDeadlines, PutDone
 from minimq.store.put_message import PutMessageStatus
 from minimq.store.store_checkpoint import StoreCheckpoint
 from minimq.telemetry import catalog
@@ -165,11 +166,6 @@ class FlushRealTimeService(ServiceTask):
         if files.dirty_bytes and dirty_pages(files.flushed_where, files.max_offset) >= least:
             await self._flusher.wait_flushed(files.max_offset)
 
-    def appended(self) -> None:
-        """Wake the flusher, unless it keeps its own time (flushCommitLogTimed)."""
-        if not self._config.flush_commit_log_timed:
-            self.wakeup()
-
 
 def dirty_pages(flushed: int, wrote: int) -> int:
     """Whole pages between two positions, counted as Java does."""
@@ -185,42 +181,18 @@ class GroupCommitService:
     service_name = "GroupCommitService"
 
     def __init__(self, host: Host, flusher: CommitLogFlusher, timeout_millis: int) -> None:
-        self._host = host
         self._flusher = flusher
-        self._timeout_millis = timeout_millis
-        self._open: dict[int, tuple[float, Callable[[PutMessageStatus], None]]] = {}
-        self._numbers = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadlines = PutDeadlines(host, timeout_millis, PutMessageStatus.FLUSH_DISK_TIMEOUT)
 
-    def put_request(self, next_offset: int, done: Callable[[PutMessageStatus], None]) -> None:
+    def put_request(self, next_offset: int, done: PutDone) -> None:
         """`done` gets PUT_OK or FLUSH_DISK_TIMEOUT, once."""
-        self._numbers += 1
-        number = self._numbers
-        loop = asyncio.get_running_loop()
-        timeout = self._host.pace.timeout_millis(self._timeout_millis) / 1_000
-        self._open[number] = (loop.time() + timeout, done)
-        self._flusher.flush_to(next_offset, lambda ok: self._flushed(number, ok))
-        if self._open and self._timer is None:
-            self._timer = loop.call_later(timeout, self._expire)
+        number = self._deadlines.add(done)
 
-    def _flushed(self, number: int, ok: bool) -> None:
-        request = self._open.pop(number, None)
-        if request is not None:
-            request[1](PutMessageStatus.PUT_OK if ok else PutMessageStatus.FLUSH_DISK_TIMEOUT)
+        def flushed(ok: bool) -> None:
+            status = PutMessageStatus.PUT_OK if ok else PutMessageStatus.FLUSH_DISK_TIMEOUT
+            self._deadlines.finish(number, status)
 
-    def _expire(self) -> None:
-        """Fail what waits too long; requests are in the order of their time."""
-        self._timer = None
-        loop = asyncio.get_running_loop()
-        while self._open:
-            number, (due, done) = next(iter(self._open.items()))
-            if due > loop.time():
-                self._timer = loop.call_at(due, self._expire)
-                return
-            del self._open[number]
-            done(PutMessageStatus.FLUSH_DISK_TIMEOUT)
+        self._flusher.flush_to(next_offset, flushed)
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadlines.close()

@@ -28,6 +28,8 @@ from minimq.store.flush_commit_log_service import (
 )
 from minimq.store.flush_consume_queue_service import FlushConsumeQueueService
 from minimq.store.get_message_plan import GetMessageResult, TagFilter
+from minimq.store.ha_client import HAClient
+from minimq.store.ha_service import HAService
 from minimq.store.index_service import IndexService
 from minimq.store.recovery import LogRecovery, QueueKey, RecoveryReport
 from minimq.store.reput_message_service import RECORDS_PER_PASS_MAX
@@ -39,7 +41,7 @@ from minimq.store.store_checkpoint import (
     mark_running,
     mark_stopped,
 )
-from minimq.store.store_config import FlushDiskType, MessageStoreConfig
+from minimq.store.store_config import BrokerRole, FlushDiskType, MessageStoreConfig
 from minimq.store.store_writer import SERVICE, StoreWriter
 from minimq.telemetry import catalog
 
@@ -78,6 +80,10 @@ class DefaultMessageStore(StoreWriter):
         self.recovery_report: RecoveryReport | None = None
         self.index = IndexService(host, self.commit_log, self.levels)
         self.clean = CleanCommitLogService(host, self.commit_log, self.flags, self._segments_gone)
+        self.ha = HAService(host, self.commit_log)
+        """On a master: `await ha.open(ip)` before slaves can come."""
+        self.ha_client = HAClient(host, self.commit_log, self.reput.appended)
+        """On a slave: `ha_client.update_master_address("ip:port")` when it is known."""
         self._services: list[ServiceTask] = []
         self._gauge_pending = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -142,9 +148,11 @@ class DefaultMessageStore(StoreWriter):
         ]
         if config.flush_disk_type is FlushDiskType.SYNC_FLUSH:
             self._waiters.append(self.group_commit.put_request)
-        self._services.append(FlushRealTimeService(host, self.commit_log, self.flusher))
-        if not config.is_slave:
-            self._services.append(self.schedule)
+        self._flush_service = FlushRealTimeService(host, self.commit_log, self.flusher)
+        self._services.append(self._flush_service)
+        if config.broker_role is BrokerRole.SYNC_MASTER:
+            self._waiters.append(self.ha.put_request)
+        self._services += [self.ha_client] if config.is_slave else [self.schedule, self.ha]
         while self.reput.do_reput(RECORDS_PER_PASS_MAX):
             """Nothing is served before the queues know of every record."""
         for service in self._services:
@@ -166,6 +174,7 @@ class DefaultMessageStore(StoreWriter):
         while self.index.build(RECORDS_PER_PASS_MAX):
             """So that the next start need not look at these records again."""
         self.flusher.close()
+        self.group_commit.close()
         self._log_thread.shutdown()
         self._queue_thread.shutdown()
         self._flush_all()
@@ -216,6 +225,12 @@ class DefaultMessageStore(StoreWriter):
             offsets.setdefault(queue.topic, {})[queue.queue_id] = queue.max_offset
         table = {"commitLogMaxOffset": self.commit_log.max_offset, "maxOffsetTable": offsets}
         persist_json_table(self.host.file_system, QUEUE_OFFSET_FILE, table)
+
+    def _appended(self) -> None:
+        if self.ha.connections:
+            self.ha.appended()
+        if not self.config.flush_commit_log_timed:
+            self._flush_service.wakeup()
 
     def _rolled(self) -> None:
         files = self.commit_log.files
@@ -368,6 +383,7 @@ class DefaultMessageStore(StoreWriter):
             "queues": queues,
             "delay_offsets": {str(k): v for k, v in sorted(self.schedule.offset_table.items())},
             "index": self.index.snapshot(),
+            "ha": self.ha.snapshot(),
             "reput_delay_millis": self.reput.delay_millis,
         }
 

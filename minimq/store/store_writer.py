@@ -86,6 +86,7 @@ class StoreWriter(StoreReader):
             self._dispatch_appended(message, result)
         else:
             self.reput.appended()
+        self._appended()
         if self._waiters:
             self._wait_for_others(message, result)
         return result
@@ -110,6 +111,7 @@ class StoreWriter(StoreReader):
             self._dispatch_batch(batch, result, records)
         else:
             self.reput.appended()
+        self._appended()
         if self._waiters:
             self._wait_for_others(batch, result)
         return result
@@ -148,6 +150,8 @@ class StoreWriter(StoreReader):
 
     def _dispatch(self, record: DispatchRequest) -> None:
         """One record of the log, for the reput service."""
+        if self.config.is_slave:
+            self.commit_log.store_timestamp = record.store_timestamp
         if record.in_consume_queue:
             self._put_unit(
                 record.topic,
@@ -254,6 +258,9 @@ class StoreWriter(StoreReader):
             self.refuse_writes(Reason.WRITE_LOGICS_QUEUE_ERROR, str(error))
 
     # -- for the layer above ---------------------------------------------------------------------
+
+    def _appended(self) -> None:
+        """The log has grown."""
 
     def _rolled(self) -> None:
         """A new segment was begun."""
