@@ -369,6 +369,7 @@ class BrokerController:
             "locks": self.rebalance_lock_manager.snapshot(now),
             "hold": self.hold_service.snapshot(),
             "queues": {queue.name: len(queue.waiting) for queue in self.dispatcher.queues.values()},
+            "store": self.message_store.snapshot(),
             "totals": {"put": self.stats.put_total, "get": self.stats.get_total},
         }
 

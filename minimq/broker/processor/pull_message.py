@@ -179,14 +179,13 @@ class PullMessageProcessor:
             pull.max_msg_nums,
             pull.tag_filter,
         )
-        if result is None:
-            raise ResponseError(ResponseCode.SYSTEM_ERROR, "store getMessage return null")
         decision = decide(
             result.status,
             pull.queue_offset,
             pull.sys_flag,
             may_suspend=may_suspend,
             is_slave=self.is_slave,
+            offset_check_in_slave=self.store.config.offset_check_in_slave,
         )
         if decision.hold and self.controller.hold_service.suspend_pull_request(pull):
             return None

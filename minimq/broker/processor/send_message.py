@@ -8,7 +8,7 @@ Differs: properties stay one text from the wire to the log, as long as nothing i
 
 from __future__ import annotations
 
-from functools import partial
+import asyncio
 from typing import TYPE_CHECKING
 
 from minimq.broker.processor.send_answer import STORED_CODES, code_and_remark
@@ -223,7 +223,8 @@ class SendMessageProcessor:
         if "TRAN_MSG\x01" in properties and self._is_half_message(message):
             return self._prepare(connection, request, message)
         result = self.store.put_message(message)
-        return self.answer(connection, request, message, result)
+        # A delayed message lies in another topic and queue now; its producer is not told.
+        return self.answer(connection, request, result, name, queue_id)
 
     def _sys_flag(self, send: SendRequest, topic: TopicConfig) -> int:
         if topic.topic_filter_type == MULTI_TAG:
@@ -284,8 +285,7 @@ class SendMessageProcessor:
                 message.uniq_key,
                 result.queue_offset,
             )
-        message.queue_id = queue_id  # the producer is answered with the queue it chose
-        return self.answer(connection, request, message, result)
+        return self.answer(connection, request, result, topic, queue_id)
 
     # -- batches ---------------------------------------------------------------------------------
 
@@ -316,7 +316,7 @@ class SendMessageProcessor:
             remark = "a batch can neither be delayed nor be part of a transaction"
             raise self.refusal(ResponseCode.MESSAGE_ILLEGAL, remark)
         result = self.store.put_messages(message)
-        return self.answer(connection, request, message, result)
+        return self.answer(connection, request, result, message.topic, message.queue_id)
 
     def _random_queue(self, topic: TopicConfig) -> int:
         return self.host.random.randrange(max(topic.write_queue_nums, 1))
@@ -327,69 +327,75 @@ class SendMessageProcessor:
         self,
         connection: Connection,
         request: RemotingCommand,
-        message: MessageExtBrokerInner,
         result: PutMessageResult,
+        topic: str,
+        queue_id: int,
     ) -> RemotingCommand | None:
         """At once, or when the disk or a slave has it."""
         pending = result.pending
         if pending is None:
-            return self._response(request, message, result, result.status)
-        if not pending.done():
-            done = partial(self._answer_later, connection, request, message, result)
-            pending.add_done_callback(lambda future: done(future.result()))
-            return None
-        return self._response(request, message, result, pending.result())
+            return self._response(request, result, result.status, topic, queue_id)
+        if pending.done():
+            return self._response(request, result, pending.result(), topic, queue_id)
 
-    def _answer_later(
-        self,
-        connection: Connection,
-        request: RemotingCommand,
-        message: MessageExtBrokerInner,
-        result: PutMessageResult,
-        status: PutMessageStatus,
-    ) -> None:
-        if not request.is_oneway:
-            connection.send(self._response(request, message, result, status))
+        def done(future: asyncio.Future[PutMessageStatus]) -> None:
+            if not (future.cancelled() or request.is_oneway):
+                status = future.result()
+                connection.send(self._response(request, result, status, topic, queue_id))
+
+        pending.add_done_callback(done)
+        return None
 
     def _response(
         self,
         request: RemotingCommand,
-        message: MessageExtBrokerInner,
         result: PutMessageResult,
         status: PutMessageStatus,
+        topic: str,
+        queue_id: int,
     ) -> RemotingCommand:
         config = self.controller.config
-        trace_on = "true" if config.trace_on else "false"
-        if status is PutMessageStatus.PUT_OK:
-            code, remark = 0, None
-        else:
+        code, remark = 0, None
+        if status is not PutMessageStatus.PUT_OK:
             limit = self.controller.store_config.max_message_size
             code, remark = code_and_remark(status, limit, result.remark)
         if code in STORED_CODES:
-            self.controller.stats.put(message.topic, result.message_count, len(message.body))
+            self.controller.stats.put(topic, result.message_count, len(request.body))
             ext = {
                 "MSG_REGION": config.region_id,
-                "TRACE_ON": trace_on,
+                "TRACE_ON": "true" if config.trace_on else "false",
                 "msgId": result.msg_id,
-                "queueId": str(message.queue_id),
+                "queueId": str(queue_id),
                 "queueOffset": str(result.queue_offset),
             }
         else:
             self.controller.stats.put_failed()
-            ext = {"MSG_REGION": config.region_id, "TRACE_ON": trace_on}
+            ext = self._region()
         if self.host.recorder.listening:
-            self.host.recorder.emit(
-                catalog.BROKER_SEND_ANSWERED,
-                "SendMessageProcessor",
-                message.topic,
-                message.queue_id,
-                result.queue_offset,
-                int(code),
-                message.uniq_key,
-            )
+            self._tell(request, result, topic, queue_id, int(code))
         response = RemotingCommand(code, request.opaque, RESPONSE_FLAG, ext, b"", remark)
         response.serialize_type = request.serialize_type
         return response
+
+    def _tell(
+        self,
+        request: RemotingCommand,
+        result: PutMessageResult,
+        topic: str,
+        queue_id: int,
+        code: int,
+    ) -> None:
+        get = request.ext_fields.get
+        properties = string_to_properties(get("i") or get("properties") or "")
+        self.host.recorder.emit(
+            catalog.BROKER_SEND_ANSWERED,
+            "SendMessageProcessor",
+            topic,
+            queue_id,
+            result.queue_offset,
+            code,
+            properties.get(MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX),
+        )
 
 
 def born_host(connection: Connection) -> bytes:
