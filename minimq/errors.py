@@ -18,6 +18,7 @@ Java:    client.exception.*, remoting.exception.*
     │   └── MessageIllegalError
     ├── MQBrokerError                  Java: MQBrokerException, carries the response code
     ├── StoreError                     a damaged or inconsistent file
+    ├── AclError                       Java: AclException; access refused, or a rule unreadable
     ├── ConfigError                    a setting that does not exist or cannot be read
     └── ClusterError                   an unknown node, a failed start, a wait that ran out
 """
@@ -124,6 +125,10 @@ class MQBrokerError(MiniMQError):
 
 class StoreError(MiniMQError):
     """A store file is damaged, locked or inconsistent; the text names the file."""
+
+
+class AclError(MiniMQError):
+    """A request is refused by the access rules, or a rule cannot be read."""
 
 
 class ConfigError(MiniMQError):

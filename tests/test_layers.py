@@ -16,7 +16,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("minimq.cluster",),
     ("minimq", "minimq.aio"),  # the faces: what users import
     ("minimq.namesrv", "minimq.broker", "minimq.client"),
-    ("minimq.remoting", "minimq.store"),
+    ("minimq.remoting", "minimq.acl", "minimq.store"),
     ("minimq.protocol",),
     ("minimq.common.host", "minimq.common.service_task"),  # what a role is given; emits events
     ("minimq.telemetry",),
@@ -92,6 +92,8 @@ def test_imports_point_down(path: Path) -> None:
         ("minimq.broker.broker_controller", "minimq.store.commit_log", True),
         ("minimq.store.commit_log", "minimq.remoting.connection", False),
         ("minimq.broker.broker_controller", "minimq.client.mq_client_api", False),
+        ("minimq.broker.broker_controller", "minimq.acl.plain_access_validator", True),
+        ("minimq.acl.plain_access_validator", "minimq.remoting.connection", False),
         ("minimq.common.host", "minimq.telemetry.recorder", True),
         ("minimq.common.clock", "minimq.telemetry.recorder", False),
         ("widgets.control_panel", "minimq.cluster", True),
@@ -134,7 +136,7 @@ def test_touching_the_world_is_seen() -> None:
     assert touches_the_world(ast.parse(code)) == ["line 3: hash()", "line 3: time.time()"]
 
 
-@pytest.mark.parametrize("role", ["protocol", "store", "namesrv", "broker", "client"])
+@pytest.mark.parametrize("role", ["protocol", "acl", "store", "namesrv", "broker", "client"])
 def test_roles_take_the_world_from_their_host(role: str) -> None:
     found = {
         name(path): touches_the_world(tree(path))

@@ -24,12 +24,15 @@ __all__ = [
     "CloneGroupOffsetRequestHeader",
     "ConsumeMessageDirectlyResultRequestHeader",
     "ConsumerSendMsgBackRequestHeader",
+    "CreateAccessConfigRequestHeader",
     "CreateTopicRequestHeader",
+    "DeleteAccessConfigRequestHeader",
     "DeleteKVConfigRequestHeader",
     "DeleteSubscriptionGroupRequestHeader",
     "DeleteTopicFromNamesrvRequestHeader",
     "DeleteTopicRequestHeader",
     "EndTransactionRequestHeader",
+    "GetBrokerAclConfigResponseHeader",
     "GetBrokerConfigResponseHeader",
     "GetConsumeStatsInBrokerHeader",
     "GetConsumeStatsRequestHeader",
@@ -76,6 +79,7 @@ __all__ = [
     "UnRegisterBrokerRequestHeader",
     "UnregisterClientRequestHeader",
     "UpdateConsumerOffsetRequestHeader",
+    "UpdateGlobalWhiteAddrsConfigRequestHeader",
     "ViewBrokerStatsDataRequestHeader",
     "ViewMessageRequestHeader",
     "WipeWritePermOfBrokerRequestHeader",
@@ -478,3 +482,36 @@ class QueryConsumeQueueRequestHeader(CommandCustomHeader):
 @dataclass(slots=True, kw_only=True)
 class ResumeCheckHalfMessageRequestHeader(CommandCustomHeader):
     msg_id: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class CreateAccessConfigRequestHeader(CommandCustomHeader):
+    access_key: str
+    secret_key: str | None = None
+    white_remote_address: str | None = None
+    admin: bool = False
+    default_topic_perm: str | None = None
+    default_group_perm: str | None = None
+    topic_perms: str | None = None
+    """`name=perm`, joined by commas."""
+    group_perms: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class DeleteAccessConfigRequestHeader(CommandCustomHeader):
+    access_key: str
+
+
+@dataclass(slots=True, kw_only=True)
+class UpdateGlobalWhiteAddrsConfigRequestHeader(CommandCustomHeader):
+    global_white_addrs: str
+    acl_file_full_path: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class GetBrokerAclConfigResponseHeader(CommandCustomHeader):
+    version: str
+    broker_name: str
+    broker_addr: str
+    cluster_name: str
+    all_acl_file_version: str | None = None

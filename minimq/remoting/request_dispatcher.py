@@ -89,7 +89,7 @@ class RequestDispatcher:
     def dispatch(self, connection: Connection, request: RemotingCommand) -> None:
         pair = self._table.get(request.code) or self._default
         if pair is None:
-            self._refuse_unknown(connection, request)
+            self.serve(connection, request, self._refuse_unknown)
             return
         processor, queue = pair
         if queue.held_back or queue.waiting:
@@ -143,10 +143,9 @@ class RequestDispatcher:
             remark = "[OVERLOAD]system busy, start flow control for a while"
             connection.send(request.create_response(ResponseCode.SYSTEM_BUSY, remark))
 
-    def _refuse_unknown(self, connection: Connection, request: RemotingCommand) -> None:
+    def _refuse_unknown(self, connection: Connection, request: RemotingCommand) -> RemotingCommand:
+        """The last processor: access control is asked before it, as before all others."""
         emit = self.host.recorder.emit
         emit(catalog.REQUEST_UNSUPPORTED, "remoting", connection.peer, request.code)
-        if not request.is_oneway:
-            code = ResponseCode.REQUEST_CODE_NOT_SUPPORTED
-            remark = f" request type {request.code} not supported"
-            connection.send(request.create_response(code, remark))
+        remark = f" request type {request.code} not supported"
+        return request.create_response(ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark)
