@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from minimq.cluster.local_cluster import LocalCluster as LocalCluster
+    from minimq.cluster.sim_cluster import SimCluster as SimCluster
 
-__all__ = ["LocalCluster"]
+__all__ = ["LocalCluster", "SimCluster"]
 
 _HOMES = {
+    "SimCluster": "minimq.cluster.sim_cluster",
     "LocalCluster": "minimq.cluster.local_cluster",
 }
 

@@ -32,6 +32,9 @@ NODE_OPS = ("set_rate", "set_work_millis", "set_knob", "send")
 class Port(Protocol):
     """How a director reaches its nodes: processes and sockets, or objects in virtual time."""
 
+    @property
+    def simulated(self) -> bool: ...
+
     def reserve_address(self, role: Role) -> str:
         """An address that stays with a node over restarts; port 0: the node takes a free one."""
 
@@ -41,7 +44,7 @@ class Port(Protocol):
     def post(self, record: Record, message: Message) -> None: ...
 
     def signal(self, record: Record, name: str) -> None:
-        """KILL, TERM, STOP or CONT."""
+        """KILL, TERM, STOP or CONT; in a simulation also "power cut"."""
 
     def remove_files(self) -> None: ...
 
@@ -128,6 +131,14 @@ class Director:
         record = self.roster.find(node)
         self._check(record, Step.EXIT)
         self._kill(record, reply.ok)
+
+    def op_power_cut(self, reply: Reply, node: str) -> None:
+        """As a kill, and what was not flushed to the disk is lost; simulated only."""
+        if not self.port.simulated:
+            raise ClusterError("a power cut can only be simulated: use SimCluster")
+        record = self.roster.find(node)
+        self._check(record, Step.EXIT)
+        self._kill(record, reply.ok, "power cut")
 
     def op_terminate(self, reply: Reply, node: str) -> None:
         """Answers when the signal is sent; a frozen process takes it when it is resumed."""
@@ -369,10 +380,11 @@ class Director:
             return False
         return True
 
-    def _kill(self, record: Record, then: Callable[[], None]) -> None:
+    def _kill(self, record: Record, then: Callable[[], None], signal: str = "KILL") -> None:
         self._on_exit.setdefault(record.name, []).append(then)
-        self.port.emit(catalog.NODE_ENDING, record.name, "SIGKILL")
-        self.port.signal(record, "KILL")
+        told = "SIGKILL" if signal == "KILL" else signal
+        self.port.emit(catalog.NODE_ENDING, record.name, told)
+        self.port.signal(record, signal)
 
     def _terminate(self, record: Record) -> None:
         self._move(record, Step.END)

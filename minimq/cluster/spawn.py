@@ -18,7 +18,8 @@ from typing import Any
 
 from multiprocess import context, popen_spawn_posix, spawn, util
 
-PROGRAM = "from minimq.cluster.birth import begin; begin({pipe})"
+FIRST_MODULE = "minimq.cluster.birth"
+PROGRAM = f"from {FIRST_MODULE} import begin; begin({{pipe}})"
 
 
 class _Popen(popen_spawn_posix.Popen):  # type: ignore[misc]

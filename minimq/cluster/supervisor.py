@@ -80,6 +80,8 @@ class Child:
 class Supervisor:
     """The director's port to real processes."""
 
+    simulated = False
+
     def __init__(self, learner: socket.socket) -> None:
         learner.setblocking(False)
         self._learner = learner

@@ -7,6 +7,7 @@ Differs: asyncio's Protocol and Transport are the seam, so a connection cannot t
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 import socket
 from typing import Any, cast
@@ -110,6 +111,8 @@ class MemoryTransport:
     def __init__(self, network: MemoryNetwork, ip: str = "127.0.0.1") -> None:
         self.network = network
         self.ip = ip
+        self.context: contextvars.Context | None = None
+        """In which the owner's protocols run, so that a simulation knows whose work it is."""
         self.frozen = False
         self._streams: list[MemoryStream] = []
         self._listeners: list[MemoryListener] = []
@@ -124,7 +127,8 @@ class MemoryTransport:
         near.far, far.far = far, near
         protocol = factory()
         near.start(protocol)
-        far.start(listener.factory())
+        loop = asyncio.get_running_loop()
+        loop.call_soon(far.accepted, listener.factory, context=listener.owner.context)
         return protocol
 
     async def listen(self, address: str, factory: ProtocolFactory) -> MemoryListener:
@@ -176,6 +180,9 @@ class MemoryStream(asyncio.Transport):
         self.owner.attach(self)
         protocol.connection_made(self)
 
+    def accepted(self, factory: ProtocolFactory) -> None:
+        self.start(factory())
+
     def write(self, data: Any) -> None:
         if not self._closing:
             self._post(bytes(data))
@@ -191,7 +198,7 @@ class MemoryStream(asyncio.Transport):
             return
         self._closing = True
         self._post(None)
-        asyncio.get_running_loop().call_soon(self._lost)
+        asyncio.get_running_loop().call_soon(self._lost, context=self.owner.context)
 
     def pause_reading(self) -> None:
         self._reading_paused = True
@@ -224,7 +231,7 @@ class MemoryStream(asyncio.Transport):
         loop = asyncio.get_running_loop()
         arrival = max(self._last_arrival, loop.time() + self.owner.network.delay_seconds())
         self._last_arrival = arrival
-        loop.call_at(arrival, self.far.arrive, data)
+        loop.call_at(arrival, self.far.arrive, data, context=self.far.owner.context)
 
     def _lost(self) -> None:
         protocol, self._protocol = self._protocol, None
