@@ -55,7 +55,8 @@ class RebalanceView(PlotView):
         if ownership.topic is None or not is_lesson_topic(ownership.topic):
             return {"kind": "empty", "say": say("rebalance.no_topic")}
         queues = f"{len(ownership.queues)} queues"
-        text = say("rebalance.empty", group=ownership.group or "any", queues=queues)
+        kind = "rebalance.empty" if ownership.group else "rebalance.empty_any"
+        text = say(kind, group=ownership.group, queues=queues)
         return {"kind": "empty", "say": text, "buttons": [add_consumer_button(ownership.topic)]}
 
     def handle(self, message: Mapping[str, Any]) -> None:

@@ -200,9 +200,11 @@ const MARKS = {
     return svg('g', {}, svg('rect', {x, y: y - h / 2, width: w, height: h, rx: 3, fill: 'var(--mq-ink)', stroke: 'var(--mq-bg)', 'stroke-width': 1.5}), text);
   },
   letter(m, X, Y, root) {               // a name on a hatch: text on a small ground of its own
-    const w = textWidth(m.t, root, 600) + 5, x = X(m.x) + 2, y = Y(m.y), text = svg('text', {x: x + 2.5, y, class: 'mq-b mq-mid'});
+    const size = m.h < 14 ? 10 : 12, w = textWidth(m.t, root, 600, size) + 5, x = X(m.x) + 2, y = Y(m.y);
+    const text = svg('text', {x: x + 2.5, y, class: 'mq-b mq-mid', style: `font-size:${size}px`});
+    if (m.fit !== undefined && X(m.fit) - x < w) return svg('g');
     text.textContent = m.t;
-    return svg('g', {}, svg('rect', {x, y: y - 7, width: w, height: 14, fill: 'var(--mq-bg)'}), text);
+    return svg('g', {}, svg('rect', {x, y: y - size * .55, width: w, height: size * 1.1, fill: 'var(--mq-bg)'}), text);
   },
   glyph(m, X, Y) {
     const g = glyph({...m.g, r: m.r ?? 7});

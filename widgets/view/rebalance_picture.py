@@ -221,7 +221,10 @@ class RebalancePicture:
         for queue in self.model.queues:
             y = rows.middle(queue)
             marks.append({"k": "text", "xa": "px", "x": LEFT - 8, "y": y, "t": queue_name(queue), "a": "end"})
-            for span in self.ownership.spans_between(queue, low, high):
+            spans = self.ownership.spans_between(queue, low, high)
+            if not spans:
+                marks.append({"k": "line", "x0": start, "x1": end, "y0": y, "y1": y, "line": "@line", "w": 1})
+            for span in spans:
                 marks += span_marks(span, low, high, self.seconds, rows.top[queue], self.row)
         if self.with_lanes:
             caption = {"k": "text", "xa": "px", "ya": "px", "x": 0, "small": True, "dim": True}
@@ -595,10 +598,11 @@ def span_marks(
     name = label(span.owners[0]) if span.owners else ""
     tag: Mark = {"k": "tag", "x": (start + end) / 2, "a": "middle", "y": middle, "from": start, "fit": end}
     if span.kind == "one":
-        return [{"k": "text", "x": start, "dx": 6, "y": middle, "t": name, "on": True, "fit": end}]
+        size = {"size": 10} if height < 14 else {}
+        return [{"k": "text", "x": start, "dx": 6, "y": middle, "t": name, "on": True, "fit": end, **size}]
     more = " so far" if span.end is None else ""
     if span.kind == "frozen":
-        marks: list[Mark] = [{"k": "letter", "x": start, "y": middle, "t": name, "fit": end}]
+        marks: list[Mark] = [{"k": "letter", "x": start, "y": middle, "t": name, "fit": end, "h": height}]
         word = "frozen"
     elif span.kind == "nobody":
         marks = [{"k": "rect", **box, "line": "@ink", "dash": "4 3", "least": 3}]

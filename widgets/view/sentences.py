@@ -17,6 +17,7 @@ SENTENCES: dict[str, str] = {
     "start_failed": "{node} did not start. Your code is unchanged; reset starts everything anew.",
     # -- rebalance
     "rebalance.empty": "No consumer in group **{group}** yet: nobody owns the {queues}.",
+    "rebalance.empty_any": "No consumer yet: nobody owns the {queues}.",
     "rebalance.no_topic": "No topic yet. It appears with the first message or the first consumer.",
     "rebalance.calm": "{owners}.",
     "rebalance.joined": "{who} joined. {effects}{again} Now {owners}.",

@@ -1,0 +1,182 @@
+"""Painting only what changed and is on screen, errors shown, nothing that grows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.widgets.story import FakeCluster, Script, story
+from widgets import ControlPanel, EventLog, LongPollView, OffsetView, Playground, RebalanceView
+from widgets.ticker import TICKER, VIEWS_MAX, Hub, Ticker
+from widgets.view.parts import pack_frame, unpack_frame
+
+EVENTS = story(with_messages=True, until=20)
+VIEWS = [RebalanceView, OffsetView, LongPollView, EventLog, ControlPanel, Playground]
+
+
+class CountingView:
+    """A view that counts, with a hub of its own."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub, self.visible, self.painted, self.errors = hub, True, 0, []
+        self.fails = False
+
+    def due(self, now_seconds: float) -> bool:
+        return True
+
+    def paint(self) -> None:
+        self.painted += 1
+        if self.fails:
+            raise ValueError("no picture")
+
+    def show_error(self, error: BaseException) -> None:
+        self.errors.append(error)
+
+
+def test_a_frame_survives_its_packing() -> None:
+    frame = pack_frame(1.5, {3: [1.0, 2.0], 7: [], 9: [0.25]})
+    assert unpack_frame(frame) == (1.5, {3: [1.0, 2.0], 7: [], 9: [0.25]})
+
+
+def test_what_is_off_screen_is_not_painted() -> None:
+    ticker, cluster = Ticker(), FakeCluster()
+    shown, hidden = CountingView(ticker.hub(cluster)), CountingView(ticker.hub(cluster))
+    hidden.visible = False
+    ticker.watch(shown)
+    ticker.watch(hidden)
+    assert ticker.tick() == 1
+    assert (shown.painted, hidden.painted) == (1, 0)
+
+
+def test_a_failing_view_shows_its_error_and_the_others_go_on() -> None:
+    ticker, cluster = Ticker(), FakeCluster()
+    bad, good = CountingView(ticker.hub(cluster)), CountingView(ticker.hub(cluster))
+    bad.fails = True
+    ticker.watch(bad)
+    ticker.watch(good)
+    ticker.tick()
+    assert [str(error) for error in bad.errors] == ["no picture"]
+    assert good.painted == 1
+
+
+def test_views_of_one_kind_share_one_fold_and_late_ones_catch_up() -> None:
+    cluster = FakeCluster().play(EVENTS, 12)
+    first = RebalanceView(cluster)
+    second = RebalanceView(cluster)
+    assert first.model is second.model
+    assert len(second.model.flags) == 2
+    first.close()
+    second.close()
+
+
+def test_old_hidden_views_make_room() -> None:
+    ticker, cluster = Ticker(), FakeCluster()
+    views = [CountingView(ticker.hub(cluster)) for _ in range(VIEWS_MAX + 5)]
+    for view in views:
+        view.visible = False
+        ticker.watch(view)
+    assert len(ticker._views) == VIEWS_MAX
+
+
+def test_the_task_starts_in_a_loop_and_ends_by_itself() -> None:
+    ticker, cluster = Ticker(), FakeCluster()
+
+    async def run() -> None:
+        view = CountingView(ticker.hub(cluster))
+        ticker.watch(view)
+        assert ticker.running
+        while view.painted < 2:
+            await asyncio.sleep(0.01)
+        ticker.forget(view)
+        while ticker.running:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
+def test_without_a_loop_nothing_runs_and_ticks_are_by_hand() -> None:
+    view = RebalanceView(FakeCluster().play(EVENTS, 6))
+    view.visible = True
+    assert not TICKER.running
+    view.cluster.play(EVENTS, 12)
+    view.refresh()
+    assert "C2 was killed" in view.sentence
+    view.close()
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_a_view_shows_each_of_its_states(kind: type) -> None:
+    cluster = FakeCluster()
+    view = kind(cluster)
+    assert view.state["kind"] in ("empty", "live")
+    cluster.play(EVENTS, 0.06)
+    cluster.state = "starting"
+    view.refresh()
+    assert (view.state["kind"], view.state["badge"]) == ("starting", "STARTING")
+    cluster.state = "live"
+    cluster.play(EVENTS, 12)
+    view.refresh()
+    assert (view.state["kind"], view.state["badge"]) == ("live", "LIVE")
+    assert view.timers == "timers ×20"
+    view.paused = True
+    cluster.play(EVENTS, 15)
+    before = view.picture
+    view.refresh()
+    assert view.state["badge"] == "VIEW PAUSED"
+    assert view.picture == before
+    view._message(view, {"do": "go_on"}, [])
+    assert view.state["kind"] == "live"
+    cluster.state = "recorded"
+    view.refresh()
+    assert view.state["badge"].startswith("TAPE")
+    cluster.state = "closed"
+    view.refresh()
+    assert view.state["badge"] == "STOPPED"
+    view.show_error(RuntimeError("broken"))
+    assert view.state["error"][0] == "RuntimeError: broken"
+    view.close()
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_the_twin_has_words_and_a_table_and_all_of_it_is_json(kind: type) -> None:
+    view = kind(FakeCluster().play(EVENTS, 19.3))
+    assert view.sentence.strip()
+    assert view.words["table"]["rows"]
+    json.dumps([view.words, view.picture, view.state], allow_nan=False)
+    view.close()
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_nothing_is_sent_when_nothing_changed(kind: type) -> None:
+    view = kind(FakeCluster().play(EVENTS, 19.3))
+    changed: list[str] = []
+    view.observe(lambda change: changed.append(change["name"]), ["words", "picture", "spec", "state"] if hasattr(view, "spec") else ["words", "picture", "state"])
+    view.refresh()
+    assert changed == []
+    view.close()
+
+
+def test_a_failed_start_is_an_error_with_the_way_out() -> None:
+    script = Script().at(0.1)
+    script.emit("cluster", "node.starting", node="broker-a", role="broker")
+    script.emit("cluster", "node.failed", node="broker-a", error="StoreLocked: in use by pid 48102")
+    view = RebalanceView(FakeCluster().play(script.done(), 1))
+    assert view.state["error"][0] == "StoreLocked: in use by pid 48102"
+    assert view.state["buttons"][0]["t"] == "Reset and start"
+    view.close()
+
+
+def test_every_token_of_a_picture_is_a_colour_of_both_themes() -> None:
+    css = Path("widgets/static/minimq.css").read_text(encoding="utf-8")
+    light, dark = css.split(".minimq.mq-dark", 1)
+    view = Playground(FakeCluster().play(EVENTS, 19.3))
+    text = json.dumps([view.spec, view.picture])
+    used = {part.split('"')[0] for part in text.split('"@')[1:]}
+    assert used
+    for token in used - {"bg"}:
+        assert f"--mq-{token}:" in light
+        assert f"--mq-{token}:" in dark
+    view.close()

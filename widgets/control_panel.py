@@ -1,0 +1,137 @@
+"""ControlPanel: add, end, freeze and kill processes, cut links, turn the dials.
+
+A click never waits for its call: the button shows the seconds until the events tell the outcome.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from widgets import assets
+from widgets.base import View, Words, submit
+from widgets.calls import run_aside
+from widgets.view.control import panel, people_table
+from widgets.view.names import listing
+from widgets.view.ownership import OwnershipModel
+from widgets.view.parts import Parts
+from widgets.view.sentences import say
+
+NODE_VERBS = ("kill", "terminate", "pause", "resume", "restart", "remove")
+VERBS = (*NODE_VERBS, "add_consumer", "add_producer", "heal", "reset")
+DEFAULT_WORK_MILLIS = 5.0
+CALLS_MAX = 32
+
+
+class Controls:
+    """The calls that a panel has under way, and the messages of its buttons."""
+
+    def __init__(self, cluster: Any) -> None:
+        self.cluster = cluster
+        self.work_millis = float(getattr(cluster, "work_millis", None) or DEFAULT_WORK_MILLIS)
+        self.errors: dict[str, str] = {}
+        self._calls: dict[tuple[str, str], tuple[Any, float]] = {}
+
+    def handle(self, message: Mapping[str, Any]) -> bool:
+        """Do what a button says; False when the message is for somebody else."""
+        match message.get("do"):
+            case "verb" if message["verb"] in VERBS:
+                args = list(message.get("args", []))
+                node = str(args[0]) if message["verb"] in NODE_VERBS else ""
+                self._start(str(message["verb"]), node, args)
+            case "cut":
+                self._start("cut", "", [message["node"], message["peer"]], message.get("direction"))
+            case "heal":
+                self._start("heal", "", [message["node"], message["peer"]])
+            case "pace":
+                run_aside(self._set_pace, float(message["value"]))
+            case "rate":
+                self._start("set_rate", "", [message["node"], float(message["value"])])
+            case "work":
+                self.work_millis = float(message["value"])
+                self._start("set_work_millis", "", [None, self.work_millis])
+            case _:
+                return False
+        return True
+
+    def pending(self) -> dict[tuple[str, str], float]:
+        """Seconds of each call under way; what has failed is told beside its process."""
+        now = time.monotonic()
+        for key, (call, _) in list(self._calls.items()):
+            if not _running(call):
+                del self._calls[key]
+                error = _error_of(call)
+                if error:
+                    self.errors[key[1] or "cluster"] = error
+        return {key: now - started for key, (_, started) in self._calls.items()}
+
+    def _start(self, verb: str, node: str, args: list[Any], direction: Any = None) -> None:
+        key = (verb, node)
+        if key in self.pending() or len(self._calls) >= CALLS_MAX:
+            return
+        self.errors.pop(node or "cluster", None)
+        more = {"direction": direction} if direction else {}
+        self._calls[key] = (submit(self.cluster, verb, *args, **more), time.monotonic())
+
+    def _set_pace(self, factor: float) -> None:
+        self.cluster.pace = factor
+
+
+def _running(call: Any) -> bool:
+    if hasattr(call, "running") and isinstance(call.running, bool):
+        return bool(call.running)
+    return hasattr(call, "done") and not call.done()
+
+
+def _error_of(call: Any) -> str:
+    if hasattr(call, "error"):
+        return str(call.error or "")
+    error = call.exception() if hasattr(call, "exception") else None
+    return f"{type(error).__name__}: {error}" if error else ""
+
+
+class ControlPanel(View):
+    """The panel alone; `Playground` has it above three plots."""
+
+    _esm = assets.load("marks.js", "frame.js", "controls.js", "control_panel.js")
+    question = "What can I break, and what happens then?"
+    source_of = "minimq.cluster.local_cluster:LocalCluster"
+
+    def start(self) -> None:
+        self.controls = Controls(self.cluster)
+        self.ownership: OwnershipModel = self.hub.model("ownership", OwnershipModel)
+
+    def draw(self, now_micros: int) -> dict[str, Any]:
+        return {"control": self.panel(now_micros)}
+
+    def panel(self, now_micros: int) -> dict[str, Any]:
+        topic = self.ownership.topic or "orders"
+        controls = self.controls
+        return panel(
+            self.roster, self.cluster.started_micros, now_micros, controls.pending(),
+            controls.work_millis, topic, controls.errors,
+        )  # fmt: skip
+
+    def say_now(self, now_micros: int) -> Words:
+        text = panel_sentence(self, now_micros)
+        return Words(text, people_table(self.roster, now_micros), self.clock(now_micros), self.last_line)
+
+    def handle(self, message: Mapping[str, Any]) -> None:
+        if self.controls.handle(message):
+            self.refresh()
+
+
+def panel_sentence(view: ControlPanel, now_micros: int) -> Parts:
+    from widgets.view.numbers import duration
+
+    frozen = [p for p in view.roster.people.values() if p.really == "frozen"]
+    if frozen:
+        person = max(frozen, key=lambda p: p.since_micros)
+        believed = "everybody still believes it alive" if person.wrong else "the others know"
+        length = duration(now_micros - person.since_micros)
+        return say("play.frozen_node", who=person.who, length=length, belief=believed, drop="")
+    dead = [p.who for p in view.roster.people.values() if p.really == "dead" and not p.removed]
+    if dead:
+        return [f"{listing(dead)} {'is' if len(dead) == 1 else 'are'} gone; Restart brings back name, address and folder."]
+    return say("play.ready")
