@@ -1,5 +1,15 @@
 """The async face: the same names as `minimq`, for programs that run an asyncio loop themselves."""
 
+from minimq.client.consumer.listener import (
+    ConsumeConcurrentlyContext,
+    ConsumeConcurrentlyStatus,
+    ConsumeOrderlyContext,
+    ConsumeOrderlyStatus,
+    MessageListenerConcurrently,
+    MessageListenerOrderly,
+)
+from minimq.client.consumer.message_selector import MessageSelector
+from minimq.client.consumer.mq_push_consumer import DefaultMQPushConsumer
 from minimq.client.producer.message_queue_selector import (
     SelectMessageQueueByRandom,
     select_message_queue_by_hash,
@@ -9,12 +19,23 @@ from minimq.client.producer.request_response import create_reply_message
 from minimq.client.producer.send_result import SendResult, SendStatus
 from minimq.common.message import Message, MessageExt
 from minimq.common.message_queue import MessageQueue
+from minimq.protocol.consumer_enums import ConsumeFromWhere, MessageModel
 
 __all__ = [
+    "ConsumeConcurrentlyContext",
+    "ConsumeConcurrentlyStatus",
+    "ConsumeFromWhere",
+    "ConsumeOrderlyContext",
+    "ConsumeOrderlyStatus",
     "DefaultMQProducer",
+    "DefaultMQPushConsumer",
     "Message",
     "MessageExt",
+    "MessageListenerConcurrently",
+    "MessageListenerOrderly",
+    "MessageModel",
     "MessageQueue",
+    "MessageSelector",
     "SelectMessageQueueByRandom",
     "SendResult",
     "SendStatus",

@@ -1,0 +1,456 @@
+"""A running push consumer: pull, hand over, pull again.
+
+Java:    client.impl.consumer.DefaultMQPushConsumerImpl
+Posts:   RocketMQ源码分析之Consumer端(下), pullMessage and its PullCallback;
+         RocketMQ源码解析-消费者消费消息
+Differs: the checks before a pull are in pull_flow_control.py, reading the answer in
+         pull_result.py; a pull's answer never passes through consumeMessageDirectly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from minimq.client.consumer.consume_message_concurrently_service import (
+    ConsumeMessageConcurrentlyService,
+)
+from minimq.client.consumer.consume_message_orderly_service import ConsumeMessageOrderlyService
+from minimq.client.consumer.consume_message_service import ConsumeMessageService
+from minimq.client.consumer.consumer_config import PushConsumerConfig
+from minimq.client.consumer.consumer_stats import ConsumerStats
+from minimq.client.consumer.offset_store import (
+    LocalFileOffsetStore,
+    OffsetStore,
+    RemoteBrokerOffsetStore,
+)
+from minimq.client.consumer.offset_table import NO_OFFSET
+from minimq.client.consumer.process_queue import ProcessQueue
+from minimq.client.consumer.pull_api_wrapper import Pull, PullAPIWrapper
+from minimq.client.consumer.pull_flow_control import (
+    PULL_TIME_DELAY_MILLS_WHEN_BROKER_FLOW_CONTROL,
+    PullDelay,
+    check_flow,
+)
+from minimq.client.consumer.pull_request import PullRequest
+from minimq.client.consumer.pull_result import PullResult, PullStatus
+from minimq.client.consumer.rebalance_push import RebalancePush
+from minimq.client.consumer.send_message_back import send_message_back
+from minimq.client.hook import ConsumeMessageHook
+from minimq.common.message import MessageExt
+from minimq.common.message_queue import MessageQueue
+from minimq.common.sys_flag import build_pull_sys_flag
+from minimq.errors import MiniMQError, MQBrokerError, RemotingError
+from minimq.protocol.client_body import ConsumeMessageDirectlyResult, ConsumerRunningInfo
+from minimq.protocol.consumer_enums import ConsumeFromWhere, ConsumeType, MessageModel
+from minimq.protocol.remoting_command import RemotingCommand
+from minimq.protocol.response_code import ResponseCode
+from minimq.protocol.subscription_data import SubscriptionData
+from minimq.telemetry import catalog
+
+if TYPE_CHECKING:
+    from minimq.client.mq_client_instance import MQClientInstance
+
+BROKER_SUSPEND_MAX_TIME_MILLIS = 15_000
+CONSUMER_TIMEOUT_MILLIS_WHEN_SUSPEND = 30_000
+OFFSET_ILLEGAL_REPAIR_DELAY_MILLIS = 10_000
+RESET_OFFSET_SLEEP_MILLIS = 10_000
+SERVICE = "PullMessageService"
+
+
+class MQPushConsumerImpl:
+    consume_type = ConsumeType.CONSUME_PASSIVELY
+
+    def __init__(
+        self,
+        config: PushConsumerConfig,
+        instance: MQClientInstance,
+        listener: Callable[..., Any],
+        orderly: bool,
+        offset_store: OffsetStore | None,
+    ) -> None:
+        self.config = config
+        self.instance = instance
+        self.host = instance.host
+        self.orderly = orderly
+        self.running = False
+        self.paused = False
+        self.consume_message_hooks: list[ConsumeMessageHook] = []
+        self.offset_store: OffsetStore = offset_store or _make_offset_store(config, instance)
+        self.rebalance = RebalancePush(instance, config, self.offset_store, orderly)
+        self.pull_api_wrapper = PullAPIWrapper(instance, config.consumer_group, config.unit_mode)
+        self.stats = ConsumerStats(self.host.clock.now_millis)
+        self.started_millis = self.host.clock.now_millis()
+        self.flow_control_times = 0
+        self._touched: dict[MessageQueue, ProcessQueue] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        kind = ConsumeMessageOrderlyService if orderly else ConsumeMessageConcurrentlyService
+        self.consume_message_service: ConsumeMessageService = kind(self, listener)
+
+    # -- what an instance asks -------------------------------------------------------------------
+
+    @property
+    def group_name(self) -> str:
+        return self.config.consumer_group
+
+    @property
+    def message_model(self) -> MessageModel:
+        return self.config.message_model
+
+    @property
+    def consume_from_where(self) -> ConsumeFromWhere:
+        return self.config.consume_from_where
+
+    @property
+    def unit_mode(self) -> bool:
+        return self.config.unit_mode
+
+    def subscriptions(self) -> list[SubscriptionData]:
+        return list(self.rebalance.subscription_inner.values())
+
+    def is_subscribe_topic_need_update(self, topic: str) -> bool:
+        subscribed = topic in self.rebalance.subscription_inner
+        return subscribed and topic not in self.rebalance.topic_subscribe_info_table
+
+    def update_topic_subscribe_info(self, topic: str, queues: tuple[MessageQueue, ...]) -> None:
+        if topic in self.rebalance.subscription_inner:
+            self.rebalance.topic_subscribe_info_table[topic] = queues
+
+    async def do_rebalance(self) -> None:
+        if not self.paused:
+            await self.rebalance.do_rebalance(self.orderly)
+
+    async def persist_consumer_offset(self, via: str = "timer") -> None:
+        await self.offset_store.persist_all(self.rebalance.process_queue_table, via)
+
+    # -- pulling ---------------------------------------------------------------------------------
+
+    async def pull_message(self, pull_request: PullRequest) -> None:
+        """Java: DefaultMQPushConsumerImpl#pullMessage."""
+        pq = pull_request.process_queue
+        if pq.dropped:
+            return
+        pq.last_pull_timestamp = self.host.clock.now_millis()
+        topic = pull_request.message_queue.topic
+        subscription = self.rebalance.subscription_inner.get(topic)
+        delay = check_flow(
+            pq,
+            self.config,
+            running=self.running,
+            paused=self.paused,
+            orderly=self.orderly,
+            subscribed=subscription is not None,
+        )
+        if delay is not None:
+            self._delay(pull_request, delay)
+            return
+        first = self.orderly and not pull_request.previously_locked
+        if first and not await self._compute_again(pull_request):
+            return
+        assert subscription is not None
+        await self._send_pull(pull_request, subscription)
+
+    def _delay(self, pull_request: PullRequest, delay: PullDelay) -> None:
+        """Put the pull off; told once per reason, because this happens twenty times a second."""
+        pq, mq = pull_request.process_queue, pull_request.message_queue
+        self.flow_control_times += 1
+        if pq.why_waiting != delay.why:
+            pq.why_waiting = delay.why
+            values = (mq.topic, mq.broker_name, mq.queue_id, delay.why, delay.delay_millis)
+            self._emit(catalog.PULL_DELAYED, *values)
+        self._later(pull_request, delay.delay_millis)
+
+    async def _compute_again(self, pull_request: PullRequest) -> bool:
+        """An orderly queue asks for its position once more, now that it holds the lock."""
+        try:
+            offset = await self.rebalance.compute_pull_from_where(pull_request.message_queue)
+        except MiniMQError as error:
+            self._failed(pull_request, error, self._exception_delay())
+            return False
+        pull_request.previously_locked = True
+        pull_request.next_offset = offset
+        return True
+
+    async def _send_pull(self, pull_request: PullRequest, subscription: SubscriptionData) -> None:
+        mq = pull_request.message_queue
+        pull = self._make_pull(pull_request, subscription)
+        callback = PullCallback(self, pull_request, pull)
+        try:
+            request = await self.pull_api_wrapper.pull_kernel_impl(pull, callback.complete)
+        except MiniMQError as error:
+            self._failed(pull_request, error, self._exception_delay())
+            return
+        pull_request.process_queue.why_waiting = "pull"
+        if self.host.recorder.listening:
+            values = (mq.topic, mq.broker_name, mq.queue_id, pull.offset, pull.commit_offset)
+            self._emit(catalog.PULL_SENT, *values, request.opaque)
+
+    def _make_pull(self, pull_request: PullRequest, subscription: SubscriptionData) -> Pull:
+        """The position in memory rides along, so the broker learns it without another request."""
+        mq, config = pull_request.message_queue, self.config
+        commit_offset = 0
+        if config.message_model is MessageModel.CLUSTERING:
+            commit_offset = max(self.offset_store.table.read(mq), 0)
+        sub_expression = None
+        if config.post_subscription_when_pull and not subscription.class_filter_mode:
+            sub_expression = subscription.sub_string
+        sys_flag = build_pull_sys_flag(
+            commit_offset=commit_offset > 0,
+            suspend=True,
+            subscription=sub_expression is not None,
+            class_filter=subscription.class_filter_mode,
+        )
+        return Pull(
+            mq,
+            pull_request.next_offset,
+            config.pull_batch_size,
+            sys_flag,
+            commit_offset,
+            subscription,
+            sub_expression,
+            BROKER_SUSPEND_MAX_TIME_MILLIS,
+            CONSUMER_TIMEOUT_MILLIS_WHEN_SUSPEND,
+        )
+
+    def _exception_delay(self) -> int:
+        return self.config.pull_time_delay_millis_when_exception
+
+    def _failed(self, pull_request: PullRequest, error: BaseException, delay: float) -> None:
+        mq = pull_request.message_queue
+        pull_request.process_queue.why_waiting = f"failed: {error}"
+        values = (mq.topic, mq.broker_name, mq.queue_id, str(error), delay)
+        self._emit(catalog.PULL_FAILED, *values)
+        self._later(pull_request, delay)
+
+    def _later(self, pull_request: PullRequest, delay_millis: float) -> None:
+        self.instance.pull_message_service.execute_pull_request_later(pull_request, delay_millis)
+
+    def on_pull_exception(self, pull_request: PullRequest, error: MiniMQError) -> None:
+        """Java: PullCallback#onException."""
+        if not self.running:
+            return
+        delay: float = self._exception_delay()
+        if isinstance(error, MQBrokerError) and error.response_code == ResponseCode.FLOW_CONTROL:
+            delay = PULL_TIME_DELAY_MILLS_WHEN_BROKER_FLOW_CONTROL
+        self._failed(pull_request, error, delay)
+
+    def on_found(self, pull_request: PullRequest, result: PullResult) -> None:
+        """Into the window, to the listener, and pull again at once."""
+        pq, mq = pull_request.process_queue, pull_request.message_queue
+        self._advance(pull_request, result.next_begin_offset)
+        messages = result.msg_found_list
+        delay = 0
+        if messages:
+            dispatch = pq.put_message(messages)
+            self.consume_message_service.submit_consume_request(messages, pq, mq, dispatch)
+            self.touch(mq, pq)
+            delay = self.config.pull_interval
+        if delay > 0:
+            self._later(pull_request, delay)
+        else:
+            self.instance.pull_message_service.execute_pull_request_immediately(pull_request)
+
+    def on_nothing(self, pull_request: PullRequest, result: PullResult) -> None:
+        """Java: NO_NEW_MSG, NO_MATCHED_MSG, correctTagsOffset."""
+        pq, mq = pull_request.process_queue, pull_request.message_queue
+        self._advance(pull_request, result.next_begin_offset)
+        if pq.msg_count == 0:
+            self.offset_store.update_offset(mq, result.next_begin_offset, True)
+            self.touch(mq, pq)
+        self.instance.pull_message_service.execute_pull_request_immediately(pull_request)
+
+    def on_offset_illegal(self, pull_request: PullRequest, result: PullResult) -> None:
+        """Give the queue up; ten seconds later set its position right, and take it up again."""
+        pq, mq = pull_request.process_queue, pull_request.message_queue
+        values = (mq.topic, mq.broker_name, mq.queue_id, pull_request.next_offset)
+        self._emit(catalog.OFFSET_ILLEGAL, *values, result.next_begin_offset)
+        self._advance(pull_request, result.next_begin_offset)
+        pq.dropped = True
+        pq.why_waiting = "offset illegal"
+        self.instance.pull_message_service.execute_task_later(
+            lambda: self.spawn(self._repair(pull_request)), OFFSET_ILLEGAL_REPAIR_DELAY_MILLIS
+        )
+
+    async def _repair(self, pull_request: PullRequest) -> None:
+        mq = pull_request.message_queue
+        self.offset_store.update_offset(mq, pull_request.next_offset, False)
+        await self.offset_store.persist(mq, "drop")
+        await self.rebalance.remove_process_queue(mq, "offset illegal")
+
+    def _advance(self, pull_request: PullRequest, next_offset: int) -> None:
+        pull_request.next_offset = next_offset
+        pull_request.process_queue.next_pull_offset = next_offset
+
+    # -- giving back -----------------------------------------------------------------------------
+
+    async def send_message_back(
+        self, message: MessageExt, delay_level: int, broker_name: str
+    ) -> str:
+        maximum = self.config.max_reconsume_times_of(self.orderly)
+        return await send_message_back(
+            self.instance,
+            self.config.consumer_group,
+            message,
+            delay_level,
+            broker_name or message.broker_name,
+            maximum,
+        )
+
+    # -- what administrators ask -----------------------------------------------------------------
+
+    async def consume_message_directly(
+        self, message: MessageExt, broker_name: str
+    ) -> ConsumeMessageDirectlyResult:
+        service = self.consume_message_service
+        return await service.consume_message_directly(message, broker_name)
+
+    def consumer_status(self, topic: str) -> dict[MessageQueue, int]:
+        return self.offset_store.table.clone(topic or None)
+
+    async def reset_offset(self, topic: str, offsets: dict[MessageQueue, int]) -> None:
+        """Stop, forget what is cached, wait until the listeners are through, go to the offsets."""
+        self.paused = True
+        try:
+            table = self.rebalance.process_queue_table
+            mine = [mq for mq in list(table) if mq.topic == topic and mq in offsets]
+            for mq in mine:
+                table[mq].dropped = True
+                table[mq].clear()
+            await self.host.pace.sleep(RESET_OFFSET_SLEEP_MILLIS)
+            for mq in mine:
+                self.offset_store.update_offset(mq, offsets[mq], False)
+                await self.rebalance.remove_process_queue(mq, "reset")
+        finally:
+            self.resume()
+
+    def resume(self) -> None:
+        self.paused = False
+        self.instance.rebalance_immediately()
+
+    def consumer_running_info(self) -> ConsumerRunningInfo:
+        from minimq.client.consumer.consumer_running_info import make_running_info
+
+        return make_running_info(self)
+
+    # -- tasks, events, snapshot -----------------------------------------------------------------
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except MiniMQError as error:
+            self.host.recorder.emit(catalog.SERVICE_FAILED, SERVICE, str(error))
+
+    def kill(self) -> None:
+        self.running = False
+        self.consume_message_service.kill()
+        for task in list(self._tasks):
+            task.cancel()
+
+    def touch(self, mq: MessageQueue, pq: ProcessQueue) -> None:
+        """The window changed: tell once per turn of the loop, however often it changed in it."""
+        if not pq.touched:
+            pq.touched = True
+            if not self._touched:
+                asyncio.get_running_loop().call_soon(self._tell_windows)
+            self._touched[mq] = pq
+
+    def _tell_windows(self) -> None:
+        touched, self._touched = self._touched, {}
+        for mq, pq in touched.items():
+            pq.touched = False
+            values = (mq.topic, mq.broker_name, mq.queue_id)
+            window = (pq.next_pull_offset, pq.oldest(), pq.msg_count, pq.msg_size, pq.max_span())
+            self._emit(catalog.WINDOW_CHANGED, *values, *window)
+            offset = self.offset_store.table.read(mq)
+            if offset != NO_OFFSET:
+                self._emit(catalog.OFFSET_UPDATED, *values, offset)
+
+    def _emit(self, event_type: Any, *values: Any) -> None:
+        self.host.recorder.emit(event_type, SERVICE, self.config.consumer_group, *values)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What this consumer believes, why it waits, and what it will commit."""
+        queues = []
+        for mq, pq in sorted(self.rebalance.process_queue_table.items()):
+            entry: dict[str, Any] = {
+                "topic": mq.topic,
+                "broker_name": mq.broker_name,
+                "queue_id": mq.queue_id,
+                "commit_offset": self.offset_store.table.read(mq),
+            }
+            queues.append(entry | pq.snapshot())
+        return {
+            "consumer_group": self.config.consumer_group,
+            "client_id": self.instance.client_id,
+            "state": "PAUSED" if self.paused else ("RUNNING" if self.running else "STOPPED"),
+            "orderly": self.orderly,
+            "message_model": self.config.message_model.name,
+            "subscriptions": {x.topic: x.sub_string for x in self.subscriptions()},
+            "members": dict(self.rebalance.members),
+            "queues": queues,
+            "in_listener": self.consume_message_service.in_flight,
+            "consumed": self.stats.ok_total,
+            "failed": self.stats.failed_total,
+            "flow_control_times": self.flow_control_times,
+        }
+
+
+class PullCallback:
+    """The answer of one pull, on the loop."""
+
+    __slots__ = ("_began_micros", "_consumer", "_pull", "_pull_request")
+
+    def __init__(self, consumer: MQPushConsumerImpl, pull_request: PullRequest, pull: Pull) -> None:
+        self._consumer = consumer
+        self._pull_request = pull_request
+        self._pull = pull
+        self._began_micros = consumer.host.clock.now_micros()
+
+    def complete(self, response: RemotingCommand | None, error: MiniMQError | None) -> None:
+        consumer = self._consumer
+        try:
+            if response is None:
+                raise error or RemotingError("unknown reason")
+            wrapper = consumer.pull_api_wrapper
+            result = wrapper.to_pull_result(self._pull.mq, response)
+            wrapper.process_pull_result(self._pull, result)
+        except MiniMQError as failure:
+            consumer.on_pull_exception(self._pull_request, failure)
+            return
+        self.on_success(result)
+
+    def on_success(self, result: PullResult) -> None:
+        consumer, request, mq = self._consumer, self._pull_request, self._pull.mq
+        millis = (consumer.host.clock.now_micros() - self._began_micros) / 1_000
+        consumer.stats.pulled(mq.topic, len(result.msg_found_list), millis)
+        status = result.pull_status
+        if consumer.host.recorder.listening:
+            values = (mq.topic, mq.broker_name, mq.queue_id, status.name, result.next_begin_offset)
+            consumer.host.recorder.emit(
+                catalog.PULL_COMPLETE,
+                SERVICE,
+                consumer.config.consumer_group,
+                *values,
+                len(result.msg_found_list),
+                round(millis, 3),
+            )
+        if status is PullStatus.FOUND:
+            consumer.on_found(request, result)
+        elif status is PullStatus.OFFSET_ILLEGAL:
+            consumer.on_offset_illegal(request, result)
+        else:
+            consumer.on_nothing(request, result)
+
+
+def _make_offset_store(config: PushConsumerConfig, instance: MQClientInstance) -> OffsetStore:
+    """Broadcasting: a local file. Clustering: the brokers."""
+    if config.message_model is MessageModel.BROADCASTING:
+        folder = config.local_offset_store_dir
+        return LocalFileOffsetStore(instance, config.consumer_group, folder)
+    return RemoteBrokerOffsetStore(instance, config.consumer_group)

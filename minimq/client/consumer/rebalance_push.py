@@ -1,0 +1,148 @@
+"""What a push consumer does when a queue comes or goes.
+
+Java:    client.impl.consumer.RebalancePushImpl
+Posts:   RocketMQ消费者消费消息, removeUnnecessaryMessageQueue, computePullFromWhere
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from minimq.client.consumer.consumer_config import (
+    DEFAULT_LOOK_BACK_MILLIS,
+    PushConsumerConfig,
+    parse_timestamp,
+)
+from minimq.client.consumer.offset_store import OffsetStore, ReadOffsetType
+from minimq.client.consumer.offset_table import NO_OFFSET
+from minimq.client.consumer.process_queue import ProcessQueue
+from minimq.client.consumer.pull_request import PullRequest
+from minimq.client.consumer.rebalance import RebalanceImpl
+from minimq.common.message_queue import MessageQueue
+from minimq.common.mix_all import is_retry_topic
+from minimq.errors import MQClientError
+from minimq.protocol.consumer_enums import ConsumeFromWhere, MessageModel
+from minimq.protocol.response_code import ResponseCode
+from minimq.telemetry import catalog
+
+if TYPE_CHECKING:
+    from minimq.client.mq_client_instance import MQClientInstance
+
+UNLOCK_DELAY_TIME_MILLIS = 20_000
+"""Java: rocketmq.client.unlockDelayTimeMills."""
+CONSUME_LOCK_WAIT_MILLIS = 1_000
+CONSUME_LOCK_STEPS = 20
+
+
+class RebalancePush(RebalanceImpl):
+    def __init__(
+        self,
+        instance: MQClientInstance,
+        config: PushConsumerConfig,
+        offset_store: OffsetStore,
+        orderly: bool,
+    ) -> None:
+        super().__init__(
+            instance,
+            config.consumer_group,
+            config.message_model,
+            config.allocate_message_queue_strategy,
+        )
+        self.config = config
+        self.offset_store = offset_store
+        self.orderly = orderly
+        self._started_millis = instance.host.clock.now_millis()
+
+    async def message_queue_changed(
+        self, topic: str, all_queues: Sequence[MessageQueue], mine: Sequence[MessageQueue]
+    ) -> None:
+        """A new version of the subscription, thresholds shared out, and a heartbeat."""
+        subscription = self.subscription_inner.get(topic)
+        if subscription is not None:
+            subscription.sub_version = self._now_millis()
+        held, config = len(self.process_queue_table), self.config
+        if held and config.pull_threshold_for_topic != -1:
+            config.pull_threshold_for_queue = max(1, config.pull_threshold_for_topic // held)
+        if held and config.pull_threshold_size_for_topic != -1:
+            config.pull_threshold_size_for_queue = max(
+                1, config.pull_threshold_size_for_topic // held
+            )
+        await self.instance.send_heartbeat_to_all_broker_with_lock()
+
+    async def remove_unnecessary_message_queue(self, mq: MessageQueue, pq: ProcessQueue) -> bool:
+        """Report where we are; an orderly queue also has to be let go of."""
+        await self.offset_store.persist(mq, "drop")
+        self.offset_store.remove_offset(mq)
+        if not self.orderly or self.message_model is not MessageModel.CLUSTERING:
+            return True
+        if not await self._wait_consume_lock(pq):
+            pq.try_unlock_times += 1
+            return False
+        await self._unlock_delay(mq, pq)
+        return True
+
+    async def _wait_consume_lock(self, pq: ProcessQueue) -> bool:
+        """Give a running listener a second to return."""
+        for _ in range(CONSUME_LOCK_STEPS):
+            if not pq.consume_lock_held:
+                return True
+            await self.instance.host.pace.sleep(CONSUME_LOCK_WAIT_MILLIS / CONSUME_LOCK_STEPS)
+        return not pq.consume_lock_held
+
+    async def _unlock_delay(self, mq: MessageQueue, pq: ProcessQueue) -> None:
+        """With messages still cached the lock is kept for a while, so that none runs twice."""
+        if not pq.has_temp_message():
+            await self.unlock(mq, oneway=True)
+            return
+
+        async def unlock() -> None:
+            await self.unlock(mq, oneway=True)
+
+        self.instance.scheduler.schedule("unlock", unlock, UNLOCK_DELAY_TIME_MILLIS)
+
+    async def remove_dirty_offset(self, mq: MessageQueue) -> None:
+        self.offset_store.remove_offset(mq)
+
+    def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
+        for request in requests:
+            self.instance.pull_message_service.execute_pull_request_immediately(request)
+
+    # -- where to begin --------------------------------------------------------------------------
+
+    async def compute_pull_from_where(self, mq: MessageQueue) -> int:
+        """The stored position; without one, what consume_from_where says."""
+        source = "store"
+        offset = await self.offset_store.read_offset(mq, ReadOffsetType.READ_FROM_STORE)
+        if offset == NO_OFFSET:
+            offset, source = await self._first_offset(mq)
+        if offset < 0:
+            raise MQClientError(
+                "Failed to query consume offset from offset store", ResponseCode.QUERY_NOT_FOUND
+            )
+        self._emit(catalog.OFFSET_LOADED, mq.topic, mq.broker_name, mq.queue_id, offset, source)
+        return offset
+
+    async def _first_offset(self, mq: MessageQueue) -> tuple[int, str]:
+        where = self.config.consume_from_where
+        if where is ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET:
+            return 0, "first"
+        if where is ConsumeFromWhere.CONSUME_FROM_TIMESTAMP:
+            if is_retry_topic(mq.topic):
+                return await self._max_offset(mq), "max"
+            return await self._search_offset(mq), "timestamp"
+        if is_retry_topic(mq.topic):
+            return 0, "retry"
+        return await self._max_offset(mq), "max"
+
+    async def _max_offset(self, mq: MessageQueue) -> int:
+        address = await self.instance.find_master(mq.broker_name, mq.topic)
+        return await self.instance.mq_client_api.get_max_offset(address, mq)
+
+    async def _search_offset(self, mq: MessageQueue) -> int:
+        zone = self.instance.host.time_zone
+        timestamp = parse_timestamp(self.config.consume_timestamp, zone)
+        if timestamp is None:
+            timestamp = self._started_millis - DEFAULT_LOOK_BACK_MILLIS
+        address = await self.instance.find_master(mq.broker_name, mq.topic)
+        return await self.instance.mq_client_api.search_offset(address, mq, timestamp)
