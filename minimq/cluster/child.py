@@ -13,6 +13,7 @@ import sys
 from typing import Any, NoReturn
 
 from minimq.cluster.channel import FrameReader, Message, decode_message, encode_message
+from minimq.cluster.lean import asyncio_without_ssl
 
 LEFT_ALONE = 1
 """Exit code of a process whose supervisor is gone."""
@@ -57,15 +58,6 @@ def load_listener(text: str, channel: socket.socket) -> Any:
     except ListenerLoadError as error:
         channel.sendall(encode_message({"failed": str(error)}))
         leave(1)
-
-
-def asyncio_without_ssl() -> None:
-    """asyncio works without ssl, which costs 2 MiB and 5 ms; a listener may still import it."""
-    if "ssl" not in sys.modules:
-        sys.modules["ssl"] = None  # type: ignore[assignment]
-        import asyncio  # noqa: F401
-
-        del sys.modules["ssl"]
 
 
 def leave(exit_code: int) -> NoReturn:

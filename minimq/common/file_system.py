@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -159,6 +158,8 @@ class DiskFileSystem:
     def remove(self, path: str) -> None:
         target = self._path(path)
         if target.is_dir():
+            import shutil  # brings three compressors along; a process seldom comes here
+
             shutil.rmtree(target, ignore_errors=True)
         else:
             target.unlink(missing_ok=True)
@@ -168,8 +169,8 @@ class DiskFileSystem:
 
     def used_ratio(self) -> float:
         self.root.mkdir(parents=True, exist_ok=True)
-        usage = shutil.disk_usage(self.root)
-        return usage.used / usage.total
+        disk = os.statvfs(self.root)
+        return 1 - disk.f_bfree / max(disk.f_blocks, 1)
 
     def lock(self, path: str) -> None:
         target = self._path(path)

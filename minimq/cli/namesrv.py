@@ -1,0 +1,46 @@
+"""`minimq namesrv`: a name server.
+
+Java:    namesrv.NamesrvStartup
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from minimq.cli.parser import Parser, address, guarded, properties
+from minimq.cluster.lean import asyncio_without_ssl
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = Parser(prog="minimq namesrv", description="A name server.")
+    parser.add_argument("--listen", type=address, default="127.0.0.1:9876", metavar="IP:PORT",
+                        help="port 0 takes a free one (default 127.0.0.1:9876)")  # fmt: skip
+    parser.add_argument("--name", default="namesrv-1", help="how it calls itself in its events")
+    parser.add_argument("--store", metavar="DIR", help="folder of its KV settings; else in memory")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                        help="a setting by RocketMQ's name, e.g. orderMessageEnable")  # fmt: skip
+    parser.add_argument("--verbose", action="store_true", help="details on stderr too")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    options = parse(argv)
+    return guarded("namesrv", lambda: run(options))
+
+
+def run(options: argparse.Namespace) -> int:
+    asyncio_without_ssl()
+    import asyncio
+
+    from minimq.cli.serve import serve, server_host
+    from minimq.namesrv.namesrv_config import NamesrvConfig
+    from minimq.namesrv.namesrv_controller import NamesrvController
+
+    config = NamesrvConfig.from_properties(properties(options.set), listen=options.listen)
+
+    async def start() -> int:
+        host = server_host(options.name, options.store, options.verbose)
+        controller = NamesrvController(host, config)
+        return await serve("namesrv", options.name, options.listen, host, controller)
+
+    return asyncio.run(start())
