@@ -162,6 +162,8 @@ def read_record(
         return NoRecord.NOT_VALID
     if check_crc and crc31(view[body_at:body_end]) != crc:
         return NoRecord.NOT_VALID
+    if check_crc and not view[_last_text_byte(topic_end, properties_at, end)]:
+        return NoRecord.NOT_VALID  # torn behind the body, where the sum does not look
     topic, properties = (
         _topic(bytes(view[body_end + 1 : topic_end])),
         bytes(view[properties_at:end]),
@@ -178,6 +180,11 @@ def read_record(
         sys_flag,
         properties,
     )
+
+
+def _last_text_byte(topic_end: int, properties_at: int, end: int) -> int:
+    """The last byte that cannot be zero in a whole record."""
+    return end - 1 if properties_at < end else topic_end - 1
 
 
 def _end_or_nothing(view: memoryview, at: int) -> NoRecord:

@@ -146,6 +146,11 @@ class UnitScan:
         span -= span % UNIT_SIZE
         for log_offset, size, tags_code in UNIT.iter_unpack(units[:span]):
             self.last_offset = log_offset
+            if log_offset < log_min_offset or size == BLANK_UNIT_SIZE:
+                self.examined += 1
+                if not self.taken:
+                    self.status = GetMessageStatus.MESSAGE_WAS_REMOVING
+                continue
             if self.taken:
                 on_disk = log_max_offset - log_offset > limits.memory_bytes
                 count = len(self.taken)
@@ -153,10 +158,6 @@ class UnitScan:
                     return
             self.examined += 1
             if matches is not None and not matches(tags_code):
-                continue
-            if log_offset < log_min_offset or size == BLANK_UNIT_SIZE:
-                if not self.taken:
-                    self.status = GetMessageStatus.MESSAGE_WAS_REMOVING
                 continue
             self.taken.append((log_offset, size))
             self.total += size

@@ -146,11 +146,11 @@ class DefaultMessageStore(StoreWriter):
             self.index,
             self.clean,
         ]
-        if config.flush_disk_type is FlushDiskType.SYNC_FLUSH:
+        if config.flush_disk_type == FlushDiskType.SYNC_FLUSH:
             self._waiters.append(self.group_commit.put_request)
         self._flush_service = FlushRealTimeService(host, self.commit_log, self.flusher)
         self._services.append(self._flush_service)
-        if config.broker_role is BrokerRole.SYNC_MASTER:
+        if config.broker_role == BrokerRole.SYNC_MASTER:
             self._waiters.append(self.ha.put_request)
         self._services += [self.ha_client] if config.is_slave else [self.schedule, self.ha]
         while self.reput.do_reput(RECORDS_PER_PASS_MAX):

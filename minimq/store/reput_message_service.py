@@ -44,14 +44,14 @@ class ReputMessageService(ServiceTask):
         commit_log: CommitLog,
         levels: DelayLevels,
         dispatch: Dispatch,
-        write_failed: Callable[[int, StoreError], None],
+        tried: Callable[[int, str], None],
         pass_done: Callable[[], None],
     ) -> None:
         super().__init__(host)
         self._log = commit_log
         self._levels = levels
         self._dispatch = dispatch
-        self._write_failed = write_failed
+        self._tried = tried
         self._pass_done = pass_done
         self.reput_from_offset = 0
         self.delay_millis = 0.0
@@ -86,7 +86,9 @@ class ReputMessageService(ServiceTask):
             await asyncio.sleep(0)
             self.wakeup()
         elif self._failures:
+            self._pausing = True
             await self.wait_for_running(RETRY_MILLIS)
+            self._pausing = False
             self.wakeup()
 
     async def _pause(self) -> None:
@@ -126,8 +128,10 @@ class ReputMessageService(ServiceTask):
                 self._dispatch(record)
             except StoreError as error:
                 self._failures += 1
-                self._write_failed(self._failures, error)
+                self._tried(self._failures, str(error))
                 return False
-            self._failures = 0
+            if self._failures:
+                self._failures = 0
+                self._tried(0, "")
         self.reput_from_offset = next_offset
         return next_offset > offset

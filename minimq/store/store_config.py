@@ -154,4 +154,4 @@ class MessageStoreConfig:
 
     @property
     def is_slave(self) -> bool:
-        return self.broker_role is BrokerRole.SLAVE
+        return self.broker_role == BrokerRole.SLAVE

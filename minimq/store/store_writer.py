@@ -46,7 +46,7 @@ class StoreWriter(StoreReader):
         self.accepting = False
         self.schedule = ScheduleMessageService(host, self, config, self.levels)
         self.reput = ReputMessageService(
-            host, self.commit_log, self.levels, self._dispatch, self._queue_failed, self._advanced
+            host, self.commit_log, self.levels, self._dispatch, self._queue_tried, self._advanced
         )
         self.dispatched_timestamp = 0
         """Store time of the newest message that is visible."""
@@ -252,10 +252,12 @@ class StoreWriter(StoreReader):
                 topic, queue_id, queue_offset + 1, tags_code, store_timestamp, properties
             )
 
-    def _queue_failed(self, failures: int, error: StoreError) -> None:
-        """A queue cannot be written; 0 failures: it can again."""
+    def _queue_tried(self, failures: int, cause: str) -> None:
+        """A queue could not be written so many times; 0: it can be written again."""
         if failures >= RETRIES_BEFORE_REFUSING:
-            self.refuse_writes(Reason.WRITE_LOGICS_QUEUE_ERROR, str(error))
+            self.refuse_writes(Reason.WRITE_LOGICS_QUEUE_ERROR, cause)
+        elif not failures:
+            self.flags.clear(Reason.WRITE_LOGICS_QUEUE_ERROR)
 
     # -- for the layer above ---------------------------------------------------------------------
 
