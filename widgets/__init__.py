@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from widgets.check import Check
 from widgets.control_panel import ControlPanel
 from widgets.event_log import EventLog
+from widgets.ledger import Ledger
 from widgets.live_plot import LivePlot
 from widgets.long_poll_view import LongPollView
+from widgets.message_passport import MessagePassport
 from widgets.offset_view import OffsetView
 from widgets.playground import Playground
+from widgets.predict import Predict
 from widgets.rebalance_view import RebalanceView
 
 __all__ = [
+    "Check",
     "ControlPanel",
     "EventLog",
+    "Ledger",
     "LivePlot",
     "LongPollView",
+    "MessagePassport",
     "OffsetView",
     "Playground",
+    "Predict",
     "RebalanceView",
 ]

@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import traitlets
+
 from widgets import assets
 from widgets.base import View, Words, submit
 from widgets.calls import run_aside
@@ -98,12 +100,15 @@ class ControlPanel(View):
     question = "What can I break, and what happens then?"
     source_of = "minimq.cluster.local_cluster:LocalCluster"
 
+    control = traitlets.Dict().tag(sync=True)
+
     def start(self) -> None:
         self.controls = Controls(self.cluster)
         self.ownership: OwnershipModel = self.hub.model("ownership", OwnershipModel)
 
     def draw(self, now_micros: int) -> dict[str, Any]:
-        return {"control": self.panel(now_micros)}
+        self.control = self.panel(now_micros)
+        return {}
 
     def panel(self, now_micros: int) -> dict[str, Any]:
         topic = self.ownership.topic or "orders"

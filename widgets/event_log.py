@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import traitlets
+
 from widgets import assets
 from widgets.base import View, Words
 from widgets.view.event_log import KINDS, EventLogModel, log_picture, log_table
@@ -19,15 +21,17 @@ class EventLog(View):
     question = "What happened, newest first?"
     source_of = "minimq.telemetry.catalog"
 
+    lines = traitlets.Dict().tag(sync=True)
+
     def start(self) -> None:
         self.model: EventLogModel = self.hub.model("log", EventLogModel)
         self.process = self.kind = ""
 
     def draw(self, now_micros: int) -> dict[str, Any]:
         dropped = int(self.cluster.events.dropped)
-        log = log_picture(self.model, self.cluster.started_micros, dropped, self.process, self.kind)
+        self.lines = log_picture(self.model, self.cluster.started_micros, dropped, self.process, self.kind)
         processes = [[node, label(node)] for node in self.model.processes()]
-        return {"log": log, "processes": processes, "kinds": list(KINDS)}
+        return {"processes": processes, "kinds": list(KINDS)}
 
     def say_now(self, now_micros: int) -> Words:
         newest = self.model.newest(1)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import traitlets
+
 from widgets import assets
 from widgets.base import Words
 from widgets.control_panel import Controls
@@ -25,6 +27,9 @@ class Playground(PlotView):
     _esm = assets.load("marks.js", "plot.js", "frame.js", "log.js", "controls.js", "playground.js")
     question = "Playground: what can I break, and what happens then?"
     source_of = "minimq.cluster.local_cluster:LocalCluster"
+
+    lines = traitlets.Dict().tag(sync=True)
+    control = traitlets.Dict().tag(sync=True)
 
     def __init__(self, cluster: Any, topic: str | None = None, **traits: Any) -> None:
         self.topic = topic
@@ -61,8 +66,8 @@ class Playground(PlotView):
     def draw(self, now_micros: int) -> dict[str, Any]:
         started = self.cluster.started_micros
         picture = self.drawing.picture(now_micros)
-        picture["log"] = log_picture(self.log_model, started, int(self.cluster.events.dropped))
-        picture["control"] = panel(
+        self.lines = log_picture(self.log_model, started, int(self.cluster.events.dropped))
+        self.control = panel(
             self.roster, started, now_micros, self.controls.pending(), self.controls.work_millis,
             self.rebalance.ownership.topic or self.topic or "orders", self.controls.errors,
         )  # fmt: skip

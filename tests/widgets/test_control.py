@@ -13,7 +13,7 @@ EVENTS = story()
 
 
 def cards(view: Any) -> dict[str, dict[str, Any]]:
-    return {c["node"]: c for column in view.picture["control"]["columns"] for c in column["cards"]}
+    return {c["node"]: c for column in view.control["columns"] for c in column["cards"]}
 
 
 def words(parts: list[Any]) -> str:
@@ -55,12 +55,12 @@ def test_a_removed_card_leaves_its_slot_empty(view_of) -> None:
     script = Script().at(29.0).emit("cluster", "node.removed", node="consumer-2")
     view.cluster.events.events += script.done()
     view.refresh()
-    consumers = view.picture["control"]["columns"][2]["cards"]
+    consumers = view.control["columns"][2]["cards"]
     assert [c.get("empty", False) for c in consumers] == [False, True, False]
 
 
 def test_the_line_of_python_stands_below(view_of) -> None:
-    line = view_of(ControlPanel, EVENTS, 19.3).picture["control"]["line"]
+    line = view_of(ControlPanel, EVENTS, 19.3).control["line"]
     assert line["code"] == 'cluster.pause("consumer-1")'
     assert line["when"] == "ran at 16.00 s, took 2.0 ms"
     assert line["call"] == "pause consumer-1"

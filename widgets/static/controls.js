@@ -56,7 +56,6 @@ function copyText(text, button) {
 }
 
 function controlsPart(model, host, root, send) {
-  const heartbeat = () => model.get('picture')?.control?.dials?.heartbeat ?? '';
   const pace = dial({name: 'pace', to: v => 1000 * Math.log(v) / Math.log(60), from: p => threeFigures(Math.exp(p / 1000 * Math.log(60))), stops: PACE_STOPS.map(v => [v, v === 1 ? '×1 real' : `×${v}`]),
     words: v => ['pace ', html('b', {}, `timers ×${threeFigures(v)}`), ` (heartbeat ${threeFigures(30 / v)} s)`], onset: value => send({do: 'pace', value})});
   let producer = null;
@@ -67,14 +66,14 @@ function controlsPart(model, host, root, send) {
   const choose = html('select', {'aria-label': 'producer', hidden: true, onchange: () => draw()});
   const right = html('div', {class: 'mq-right'}), dials = html('div', {class: 'mq-dials'}, pace.node, rate.node, work.node, choose, right), map = html('div', {class: 'mq-map'});
   const line = html('div', {class: 'mq-codeline'}), code = html('code', {}), when = html('span', {class: 'mq-dim'});
-  const copy = html('button', {class: 'mq-button', onclick: () => copyText(code.textContent, copy)}, 'Copy'), all = html('button', {class: 'mq-button', onclick: () => asCell(model.get('picture').control.line.all, all)});
+  const copy = html('button', {class: 'mq-button', onclick: () => copyText(code.textContent, copy)}, 'Copy'), all = html('button', {class: 'mq-button', onclick: () => asCell(model.get('control').line.all, all)});
   line.append(code, when, copy, all);
   host.append(dials, map, line);
   const columns = [], cards = new Map();
   let calledAt = null;
   const draw = () => {
-    const c = model.get('picture')?.control;
-    if (!c) return;
+    const c = model.get('control');
+    if (!c?.dials) return;
     const d = c.dials;
     producer = d.producers.find(p => p[0] === choose.value) ?? d.producers[0] ?? null;
     keep(choose, d.producers.map(p => p[0]), () => d.producers.map(([node, who]) => html('option', {value: node}, who)));
@@ -116,6 +115,6 @@ function controlsPart(model, host, root, send) {
     button.classList.toggle('mq-inverse');
     setTimeout(() => button.classList.toggle('mq-inverse'), CALLED_MS);
   };
-  model.on('change:picture', draw); draw();
-  return () => model.off('change:picture', draw);
+  model.on('change:control', draw); draw();
+  return () => model.off('change:control', draw);
 }

@@ -94,7 +94,7 @@ function openView(model, el, parts, {bare = false} = {}) {
   body.classList.toggle('mq-two', parts.some(p => p.cls === 'mq-side'));
 
   const beat = () => { lastBeat = performance.now(); if (lost) { lost = false; drawWords(); } };
-  const events = [['change:words', drawWords], ['change:state', drawWords], ['change:title', drawWords], ['change:timers', drawWords], ['change:source', drawTwin], ['change:beat', beat], ['change:words', beat], ['change:frame', beat], ['change:picture', beat]];
+  const events = [['change:words', drawWords], ['change:state', drawWords], ['change:title', drawWords], ['change:timers', drawWords], ['change:source', drawTwin], ['change:beat', beat], ['change:words', beat], ['change:frame', beat], ['change:picture', beat], ['change:control', beat]];
   events.forEach(([name, f]) => model.on(name, f));
   const shown = {screen: false};
   const tell = () => {

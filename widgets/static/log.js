@@ -11,7 +11,7 @@ function logPart(model, host, root, send) {
   host.append(cap, body, foot);
   const seen = new Map();
   const draw = () => {
-    const log = model.get('picture')?.log ?? {rows: [], at: [], micros: [], foot: ''}, now = performance.now(), first = !seen.size;
+    const given = model.get('lines'), log = given?.rows ? given : {rows: [], at: [], micros: [], foot: ''}, now = performance.now(), first = !seen.size;
     log.rows.forEach((row, i) => { const key = `${log.micros[i]}|${plain(row[1])}`; if (!seen.has(key)) seen.set(key, first ? -NEW_LINE_MS : now); });
     while (seen.size > 200) seen.delete(seen.keys().next().value);
     const marks = log.rows.map((row, i) => now - seen.get(`${log.micros[i]}|${plain(row[1])}`) < NEW_LINE_MS ? 'now' : null);
@@ -24,7 +24,7 @@ function logPart(model, host, root, send) {
     });
     foot.textContent = log.foot;
   };
-  model.on('change:picture', draw); draw();
+  model.on('change:lines', draw); draw();
   const later = setInterval(draw, NEW_LINE_MS / 2);
-  return () => { model.off('change:picture', draw); clearInterval(later); };
+  return () => { model.off('change:lines', draw); clearInterval(later); };
 }

@@ -71,7 +71,7 @@ function plotPart(model, host, root, send) {
       fixedrange: true, zeroline: false, ticklabeloverflow: 'allow', gridcolor: grid, linecolor: grid, tickfont: {size: 11, color: css.getPropertyValue('--mq-ink2').trim()}, ...out[name]};
     return {margin: {l: figure.left, r: figure.right, t: figure.top, b: figure.bottom, pad: 0}, height: figure.height, width: place.clientWidth,
       paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, dragmode: false, hovermode: 'closest', bargap: 0, barmode: 'overlay',
-      font: {family: figure.font, size: 12, color: css.getPropertyValue('--mq-ink').trim()}, transition: {duration: 0}, ...out, datarevision: ++revision};
+      font: {family: figure.font, size: 12, color: css.getPropertyValue('--mq-ink').trim()}, ...out, datarevision: ++revision};
   };
   const axesOf = lay => {
     const w = place.clientWidth, plotW = w - figure.left - figure.right, plotH = figure.height - figure.top - figure.bottom;
@@ -103,8 +103,12 @@ function plotPart(model, host, root, send) {
     const started = performance.now();
     readFrame(model.get('frame'), model.get('slots'), figure.data);
     const lay = layout();
-    words(lay);
-    await Plotly.react(js, figure.data, lay, conf);
+    try {
+      words(lay);
+      await Plotly.react(js, figure.data, lay, conf);
+    } catch (error) {
+      if (!gone) console.error(`plot: ${error.stack ?? error}`);   // the next frame draws anew
+    }
     drawCost = .8 * drawCost + .2 * (performance.now() - started);
     if ((drawCost > 60) !== model.get('slow')) { model.set('slow', drawCost > 60); model.save_changes(); }   // ask for fewer frames
     const again = state === 2; state = 0;

@@ -23,6 +23,7 @@ DOT_STEP = 5
 BINS_PER_DECADE = 22
 OWNERS_MAX = 7
 ROWS_MAX = 16
+HOVERED_MAX = 12
 LOW_MILLIS, HIGH_MILLIS = 0.3, 20_000.0
 CAUSE_WORDS = {
     "arrival": "a message came", "sweep": "sweep found one", "timeout": "hold over, empty",
@@ -131,7 +132,7 @@ class LongPollPicture:
                 continue
             if start > low:
                 start = min(start + room, end)
-            yield hold, start, end
+            yield hold, round(start, 4), round(end, 4)
 
     def dots(self) -> Iterable[tuple[float, float]]:
         for row, mode in enumerate(self.modes()):
@@ -242,7 +243,7 @@ class LongPollPicture:
         made = []
         for queue, y in self.middles().items():
             bars = []
-            for hold, start, end in self.visible(queue, now):
+            for hold, start, end in list(self.visible(queue, now))[-HOVERED_MAX:]:
                 how = CAUSE_WORDS.get(hold.cause, hold.cause) if hold.end else "still held"
                 held = numbers.duration((hold.end or now) - hold.start)
                 bars.append([start, end, f"{label(self.roster.client_name(hold.client))}, {held}, {how}"])

@@ -93,13 +93,13 @@ class RebalancePicture:
     def main_height(self) -> float:
         if not self.with_lanes:
             return max(self.rows().end, 40.0)
-        return self.lane_top(max(1, len(self.consumers()))) - LANE_GAP + 4
+        return self.lane_top(max(1, len(self.consumers()))) - LANE_GAP + 4.0
 
     def enlarged_height(self) -> float:
-        return Rows(self.model.queues, ENLARGED_ROW).end if self.with_lanes else 0.0
+        return max(Rows(self.model.queues, ENLARGED_ROW).end, ENLARGED_ROW) if self.with_lanes else 0.0
 
     def seconds(self, micros: float) -> float:
-        return (micros - self.started_micros) / 1e6
+        return round((micros - self.started_micros) / 1e6, 6)
 
     def flag(self) -> Flag | None:
         flags = self.model.flags
