@@ -17,6 +17,11 @@ from minimq.client.producer.message_queue_selector import (
 from minimq.client.producer.mq_producer import DefaultMQProducer
 from minimq.client.producer.request_response import create_reply_message
 from minimq.client.producer.send_result import SendResult, SendStatus
+from minimq.client.producer.transaction_mq_producer import (
+    LocalTransactionState,
+    TransactionListener,
+    TransactionMQProducer,
+)
 from minimq.common.message import Message, MessageExt
 from minimq.common.message_queue import MessageQueue
 from minimq.protocol.consumer_enums import ConsumeFromWhere, MessageModel
@@ -29,6 +34,7 @@ __all__ = [
     "ConsumeOrderlyStatus",
     "DefaultMQProducer",
     "DefaultMQPushConsumer",
+    "LocalTransactionState",
     "Message",
     "MessageExt",
     "MessageListenerConcurrently",
@@ -39,6 +45,8 @@ __all__ = [
     "SelectMessageQueueByRandom",
     "SendResult",
     "SendStatus",
+    "TransactionListener",
+    "TransactionMQProducer",
     "create_reply_message",
     "select_message_queue_by_hash",
 ]

@@ -22,7 +22,10 @@ from minimq.client.consumer.offset_store import OffsetStore
 from minimq.client.hook import ConsumeMessageHook, FilterMessageHook
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
+from minimq.client.producer.mq_producer import make_trace_dispatcher
 from minimq.client.service_state import ServiceState, make_sure_can_start, make_sure_state_ok
+from minimq.client.trace.async_trace_dispatcher import AsyncTraceDispatcher
+from minimq.client.trace.trace_hooks import ConsumeMessageTraceHook
 from minimq.common.host import Host
 from minimq.common.message import MessageExt
 from minimq.common.message_queue import MessageQueue
@@ -59,6 +62,7 @@ class DefaultMQPushConsumer(PushConsumerConfig):
         self.subscription: dict[str, SubscriptionData] = {}
         self.consume_message_hooks: list[ConsumeMessageHook] = []
         self.filter_message_hooks: list[FilterMessageHook] = []
+        self.trace_dispatcher: AsyncTraceDispatcher | None = None
         self._listener: Callable[..., Any] | None = None
         self._orderly = False
         self._host = host
@@ -147,7 +151,16 @@ class DefaultMQPushConsumer(PushConsumerConfig):
         await instance.check_client_in_broker()
         await instance.send_heartbeat_to_all_broker_with_lock()
         self._step("heartbeats sent")
+        if self.enable_msg_trace:
+            await self._start_trace(host)
         instance.rebalance_immediately()
+
+    async def _start_trace(self, host: Host) -> None:
+        group, topic = self.consumer_group, self.customized_trace_topic
+        dispatcher = make_trace_dispatcher(self, host, group, topic, self._rpc_hook)
+        self.consume_message_hooks.append(ConsumeMessageTraceHook(dispatcher, self))
+        self.trace_dispatcher = dispatcher
+        await dispatcher.start_all()
 
     def _make_impl(self, instance: MQClientInstance) -> MQPushConsumerImpl:
         assert self._listener is not None
@@ -185,6 +198,8 @@ class DefaultMQPushConsumer(PushConsumerConfig):
         await impl.persist_consumer_offset("shutdown")
         await instance.unregister_consumer(self.consumer_group)
         await instance.shutdown()
+        if self.trace_dispatcher is not None:
+            await self.trace_dispatcher.shutdown()
         impl.rebalance.destroy()
         impl.kill()
 

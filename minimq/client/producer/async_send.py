@@ -142,6 +142,8 @@ class AsyncSend:
             self._fail(RemotingTooMuchRequestError("DEFAULT ASYNC send call timeout"))
             return
         producer.tell_started(self._outgoing, self._mq, self._times + 1)
+        if self._context is not None:
+            self._context.broker_addr = self._address
         remoting = producer.instance.mq_client_api.remoting_client
         try:
             remoting.invoke_on(connection, self._request, remaining, self._answered)

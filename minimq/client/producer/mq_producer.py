@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+from minimq.client.client_config import ClientConfig
 from minimq.client.hook import CheckForbiddenHook, EndTransactionHook, SendMessageHook
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
@@ -23,12 +24,17 @@ from minimq.client.service_state import (
     make_sure_can_start,
     make_sure_state_ok,
 )
+from minimq.client.trace.async_trace_dispatcher import AsyncTraceDispatcher
+from minimq.client.trace.trace_hooks import EndTransactionTraceHook, SendMessageTraceHook
 from minimq.common.host import Host
 from minimq.common.message import Message, MessageBatch
 from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import DEFAULT_PRODUCER_GROUP
 from minimq.errors import MessageIllegalError, MQClientError
 from minimq.remoting.remoting_client import RPCHook
+
+TRACE_SEND_TIMEOUT_MILLIS = 5_000
+TRACE_MESSAGE_SIZE_MAX = 128_000
 
 
 class DefaultMQProducer(ProducerConfig):
@@ -48,6 +54,7 @@ class DefaultMQProducer(ProducerConfig):
         self.send_message_hooks: list[SendMessageHook] = []
         self.check_forbidden_hooks: list[CheckForbiddenHook] = []
         self.end_transaction_hooks: list[EndTransactionHook] = []
+        self.trace_dispatcher: AsyncTraceDispatcher | None = None
         self._host = host
         self._rpc_hook = rpc_hook
         self._impl: MQProducerImpl | None = None
@@ -79,6 +86,17 @@ class DefaultMQProducer(ProducerConfig):
         await instance.send_heartbeat_to_all_broker_with_lock()
         self._request_reply = RequestReply(impl)
         instance.client_remoting_processor.reply_waiters.append(self._request_reply)
+        if self.enable_msg_trace:
+            await self._start_trace(host)
+
+    async def _start_trace(self, host: Host) -> None:
+        """After the start, so that the hooks see no half-started producer."""
+        topic = self.customized_trace_topic
+        dispatcher = make_trace_dispatcher(self, host, self.producer_group, topic, self._rpc_hook)
+        self.send_message_hooks.append(SendMessageTraceHook(dispatcher, self))
+        self.end_transaction_hooks.append(EndTransactionTraceHook(dispatcher, self))
+        self.trace_dispatcher = dispatcher
+        await dispatcher.start_all()
 
     def _make_impl(self, host: Host) -> MQProducerImpl:
         impl = MQProducerImpl(self, host)
@@ -91,6 +109,8 @@ class DefaultMQProducer(ProducerConfig):
         if self.service_state is not ServiceState.RUNNING:
             return
         self.service_state = ServiceState.SHUTDOWN_ALREADY
+        if self.trace_dispatcher is not None:
+            await self.trace_dispatcher.shutdown()
         impl, instance = self.impl, self.instance
         if self._request_reply is not None:
             instance.client_remoting_processor.reply_waiters.remove(self._request_reply)
@@ -205,3 +225,18 @@ class DefaultMQProducer(ProducerConfig):
         state = self.impl.snapshot()
         state["instance"] = self.instance.snapshot()
         return state
+
+
+def make_trace_dispatcher(
+    config: ClientConfig, host: Host, group: str, topic: str, rpc_hook: RPCHook | None
+) -> AsyncTraceDispatcher:
+    """A dispatcher with a producer of its own, in an instance of its own, untraced."""
+    producer = DefaultMQProducer(
+        f"_INNER_TRACE_PRODUCER-{group}",
+        host=host,
+        rpc_hook=rpc_hook,
+        namesrv_addr=config.namesrv_addr,
+        send_msg_timeout=TRACE_SEND_TIMEOUT_MILLIS,
+        max_message_size=TRACE_MESSAGE_SIZE_MAX,
+    )
+    return AsyncTraceDispatcher(host, producer, topic)
