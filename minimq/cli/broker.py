@@ -19,9 +19,9 @@ ROLES = ("async_master", "sync_master", "slave")
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser(prog="minimq broker", description="A broker.")
     add = parser.add_argument
-    add("--namesrv", type=addresses, metavar="A;B", help="name servers: ip:port;ip:port")
+    add("--namesrv", type=addresses, metavar="A;B", help="name servers: ip:port;…")
     add("--name", default="broker-a", help="brokerName (default broker-a)")
-    add("--id", type=number(int, 0, "a whole number"), help="0 for a master, above for a slave")
+    add("--id", type=number(int, 0, "a whole number"), help="0: master, above: slave")
     add("--cluster", help="brokerClusterName (default DefaultCluster)")
     add("--listen", type=address, default="127.0.0.1:10911", metavar="IP:PORT",
         help="port 0 takes a free pair (default 127.0.0.1:10911)")  # fmt: skip
@@ -29,7 +29,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--flush", choices=FLUSH, help="when a send is answered: at once, or when it is on disk")
     add("--role", choices=ROLES, type=str.lower, help="async_master, sync_master or slave")
     add("--set", action="append", default=[], metavar="KEY=VALUE",
-        help="a setting by RocketMQ's name, e.g. maxMessageSize=65536; may be repeated")  # fmt: skip
+        help="a setting by RocketMQ's name, e.g. maxMessageSize=65536; repeatable")  # fmt: skip
     add("--verbose", action="store_true", help="details on stderr too")
     return parser.parse_args(argv)
 

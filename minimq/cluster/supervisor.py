@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -62,9 +63,12 @@ def main(start: dict[str, Any], pipe: int) -> None:
     supervisor = Supervisor(socket.socket(fileno=start["channel"]))
     try:
         supervisor.run()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        raise
     finally:
         supervisor.end()
-        sys.stdout.flush()
         os._exit(0)
 
 
@@ -247,6 +251,8 @@ class Supervisor:
     # -- children ----------------------------------------------------------------------------------
 
     def _from_child(self, child: Child, mask: int) -> None:
+        if self._children.get(child.record.name) is not child:
+            return  # buried a moment ago, in this very round
         if mask & selectors.EVENT_WRITE:
             child.outbox.flush()
         if mask & selectors.EVENT_READ and self._read_child(child) is None:
