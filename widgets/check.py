@@ -83,7 +83,9 @@ class Check(Card):
         rows, marks = [], []
         for place, event in enumerate(breach.events):
             who = label(event.process)
-            name = who.removeprefix("broker-").upper() if event.process.startswith("broker") else who
+            name = (
+                who.removeprefix("broker-").upper() if event.process.startswith("broker") else who
+            )
             at = clock(event.at_micros - self.cluster.started_micros)
             note = breach.note if place == breach.breaking else ""
             rows.append([[["dim", at]], [glyph(name), who], event_words(event), [["dim", note]]])

@@ -120,7 +120,9 @@ class ControlPanel(View):
 
     def say_now(self, now_micros: int) -> Words:
         text = panel_sentence(self, now_micros)
-        return Words(text, people_table(self.roster, now_micros), self.clock(now_micros), self.last_line)
+        return Words(
+            text, people_table(self.roster, now_micros), self.clock(now_micros), self.last_line
+        )
 
     def handle(self, message: Mapping[str, Any]) -> None:
         if self.controls.handle(message):
@@ -138,5 +140,7 @@ def panel_sentence(view: ControlPanel, now_micros: int) -> Parts:
         return say("play.frozen_node", who=person.who, length=length, belief=believed, drop="")
     dead = [p.who for p in view.roster.people.values() if p.really == "dead" and not p.removed]
     if dead:
-        return [f"{listing(dead)} {'is' if len(dead) == 1 else 'are'} gone; Restart brings back name, address and folder."]
+        return [
+            f"{listing(dead)} {'is' if len(dead) == 1 else 'are'} gone; Restart brings back name, address and folder."
+        ]
     return say("play.ready")

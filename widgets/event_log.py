@@ -29,7 +29,9 @@ class EventLog(View):
 
     def draw(self, now_micros: int) -> dict[str, Any]:
         dropped = int(self.cluster.events.dropped)
-        self.lines = log_picture(self.model, self.cluster.started_micros, dropped, self.process, self.kind)
+        self.lines = log_picture(
+            self.model, self.cluster.started_micros, dropped, self.process, self.kind
+        )
         processes = [[node, label(node)] for node in self.model.processes()]
         return {"processes": processes, "kinds": list(KINDS)}
 

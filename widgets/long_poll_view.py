@@ -54,7 +54,9 @@ class LongPollView(PlotView):
         buttons = [add_consumer_button(topic)] if topic else []
         return {"kind": "empty", "say": say("poll.empty"), "buttons": buttons}
 
-    def show_prediction(self, said_millis: float, was: float | None = None, mode: str = "arrival") -> None:
+    def show_prediction(
+        self, said_millis: float, was: float | None = None, mode: str = "arrival"
+    ) -> None:
         """Draw the two diamonds on the row of a mode."""
         self.drawing.prediction = (mode, said_millis, was)
         self.refresh()

@@ -144,7 +144,12 @@ class Predict(Card):
             "skippable": self.skippable, "stage": "before", "say": say("predict.before"), "error": self.error,
         }  # fmt: skip
         if entry is not None and entry.was is None:
-            made |= {"stage": "running", "said": self._text(entry.said), "sure": entry.sure, "say": say("predict.running")}
+            made |= {
+                "stage": "running",
+                "said": self._text(entry.said),
+                "sure": entry.sure,
+                "say": say("predict.running"),
+            }
         elif entry is not None:
             made |= self._after(entry)
         elif self.skipped:
@@ -181,16 +186,67 @@ def axis_marks(said: float, was: float, sure: str, unit: str) -> list[Mark]:
     for n in range(math.ceil(top / step) + 1):
         x, text = 6 + n * step * scale, f"{n * step:g}"
         made.append({"k": "line", "x0": x, "x1": x, "y0": 46, "y1": 51, "line": "@line"})
-        made.append({"k": "text", "x": x, "y": 60, "t": f"{text} {unit}" if not n else text, "a": "start" if not n else "middle", "dim": True, "small": True})
+        made.append(
+            {
+                "k": "text",
+                "x": x,
+                "y": 60,
+                "t": f"{text} {unit}" if not n else text,
+                "a": "start" if not n else "middle",
+                "dim": True,
+                "small": True,
+            }
+        )
     a, b = 6 + said * scale, 6 + was * scale
     if abs(a - b) > 2:
         made.append({"k": "line", "x0": a, "x1": b, "y0": 34, "y1": 34})
-        made.append({"k": "text", "x": (a + b) / 2, "y": 25, "t": f"off by {abs(said - was):g}", "a": "middle", "halo": True})
+        tip = b - 9 if b > a else b + 9
+        made.append({"k": "path", "p": [[b, 34], [tip, 30], [tip, 38]], "fill": "@ink"})
+        made.append(
+            {
+                "k": "text",
+                "x": (a + b) / 2,
+                "y": 25,
+                "t": f"off by {abs(said - was):g}",
+                "a": "middle",
+                "halo": True,
+            }
+        )
     words = ((a, "@bg", f'you said {said:g}, "{sure}"', 6), (b, "@ink", f"it was {was:g}", 6))
     left, right = sorted(words) if a != b else words
     for place, (x, fill, text, radius) in enumerate((left, right)):
-        made.append({"k": "line", "x0": x, "x1": x, "y0": 14, "y1": 46, "dash": "3 2" if fill == "@bg" else None, "w": 2})
-        made.append({"k": "shape", "s": "diamond", "x": x, "y": 8, "r": radius, "fill": fill, "line": "@ink"})
+        made.append(
+            {
+                "k": "line",
+                "x0": x,
+                "x1": x,
+                "y0": 14,
+                "y1": 46,
+                "dash": "3 2" if fill == "@bg" else None,
+                "w": 2,
+            }
+        )
+        made.append(
+            {
+                "k": "shape",
+                "s": "diamond",
+                "x": x,
+                "y": 8,
+                "r": radius,
+                "fill": fill,
+                "line": "@ink",
+            }
+        )
         end = x > AXIS_WIDTH * 0.6 if place else abs(a - b) < 170 and x > 170
-        made.append({"k": "text", "x": x + (-11 if end else 11), "y": 8, "t": text, "b": True, "a": "end" if end else "start", "halo": True})
+        made.append(
+            {
+                "k": "text",
+                "x": x + (-11 if end else 11),
+                "y": 8,
+                "t": text,
+                "b": True,
+                "a": "end" if end else "start",
+                "halo": True,
+            }
+        )
     return made

@@ -144,13 +144,19 @@ def cluster_starts(script: Script) -> None:
     script.at(0.05).ready("namesrv-1", "namesrv", 48203)
     for place, broker in enumerate(BROKERS):
         script.at(0.1).ready(broker, "broker", 48204 + place)
-        script.at(0.12).emit("namesrv-1", "namesrv.broker.registered", broker_name=broker, broker_id=0)
-        script.emit(broker, "broker.topic.created", topic=TOPIC, read_queues=4, write_queues=4, perm=6)
+        script.at(0.12).emit(
+            "namesrv-1", "namesrv.broker.registered", broker_name=broker, broker_id=0
+        )
+        script.emit(
+            broker, "broker.topic.created", topic=TOPIC, read_queues=4, write_queues=4, perm=6
+        )
     script.at(0.2).ready("producer-1", "producer", 48207).client("producer-1")
     script.emit("producer-1", "producer.rate", topic=TOPIC, per_second=50)
     script.at(0.25).ready("consumer-1", "consumer", 48213).client("consumer-1")
     script.at(0.26).ready("consumer-2", "consumer", 48214).client("consumer-2")
-    script.at(0.265).member("consumer-1", "joined", members=1).member("consumer-2", "joined", members=2)
+    script.at(0.265).member("consumer-1", "joined", members=1).member(
+        "consumer-2", "joined", members=2
+    )
     script.at(0.27).emit("cluster", "cluster.pace", factor=20)
     script.at(0.28).emit("cluster", "cluster.ready", millis=280)
     both = ["consumer-1", "consumer-2"]
@@ -201,7 +207,11 @@ def c1_wakes(script: Script) -> None:
 
 def heartbeats(script: Script, until: float) -> None:
     """Every 1.5 s each living member tells both brokers; they believe it for 6 s."""
-    for node, start, end in (("consumer-1", 0.3, 16.0), ("consumer-2", 0.3, 11.0), ("consumer-3", 5.1, until)):
+    for node, start, end in (
+        ("consumer-1", 0.3, 16.0),
+        ("consumer-2", 0.3, 11.0),
+        ("consumer-3", 5.1, until),
+    ):
         beat = start
         while beat < end:
             script.at(beat).member(node, "alive", last_update_millis=0, expires_after_millis=6000)
@@ -277,7 +287,9 @@ def _place(queue: str) -> dict[str, Any]:
     return {"topic": TOPIC, "broker_name": f"broker-{queue[0]}", "queue_id": int(queue[1:])}
 
 
-def _send(script: Script, at: float, queue: str, offset: int, key: str, log: dict[str, int]) -> None:
+def _send(
+    script: Script, at: float, queue: str, offset: int, key: str, log: dict[str, int]
+) -> None:
     place, broker = _place(queue), f"broker-{queue[0]}"
     script.at(at).emit("producer-1", "producer.send.started", uniq_key=key, attempt=1, **place)
     log[broker] += 158
@@ -287,10 +299,29 @@ def _send(script: Script, at: float, queue: str, offset: int, key: str, log: dic
         size_bytes=158, uniq_key=key,
     )  # fmt: skip
     script.at(at + 0.0006).emit(
-        broker, "store.message.dispatched", **stored, commit_log_offset=log[broker] - 158, size_bytes=158
+        broker,
+        "store.message.dispatched",
+        **stored,
+        commit_log_offset=log[broker] - 158,
+        size_bytes=158,
     )
-    script.emit(broker, "store.queue.advanced", topic=TOPIC, queue_id=place["queue_id"], max_offset=offset + 1, min_offset=0)
-    script.emit(broker, "store.positions", log="commitlog", wrote=log[broker], flushed=max(0, log[broker] - 632), dispatched=log[broker], min_offset=0)
+    script.emit(
+        broker,
+        "store.queue.advanced",
+        topic=TOPIC,
+        queue_id=place["queue_id"],
+        max_offset=offset + 1,
+        min_offset=0,
+    )
+    script.emit(
+        broker,
+        "store.positions",
+        log="commitlog",
+        wrote=log[broker],
+        flushed=max(0, log[broker] - 632),
+        dispatched=log[broker],
+        min_offset=0,
+    )
     script.at(at + 0.0008).emit(
         "producer-1", "producer.send.complete", uniq_key=key, **place, queue_offset=offset,
         status="SEND_OK", millis=0.8, attempt=1,
@@ -301,26 +332,69 @@ def _handle(script: Script, node: str, at: float, queue: str, offset: int, key: 
     place = _place(queue)
     given = {**place, "queue_offset": offset, "count": 1, "uniq_key": key}
     broker = f"broker-{queue[0]}"
-    pull = {"topic": TOPIC, "queue_id": place["queue_id"], "consumer_group": GROUP, "client_id": f"127.0.0.1@{node}"}
+    pull = {
+        "topic": TOPIC,
+        "queue_id": place["queue_id"],
+        "consumer_group": GROUP,
+        "client_id": f"127.0.0.1@{node}",
+    }
     held = {**pull, "queue_offset": offset, "opaque": offset}
-    script.at(at - 0.0002).emit(broker, "broker.hold.ended", **held, cause="arrival", held_millis=140)
-    script.at(at).emit(broker, "broker.pull.answered", **pull, queue_offset=offset, status="FOUND", count=1, next_begin_offset=offset + 1, opaque=offset)
-    script.at(at + 0.0004).emit(node, "consumer.listener.started", **given, reconsume_times=0, store_timestamp=0)
-    script.at(at + 0.0006).emit(broker, "broker.hold.suspended", **{**held, "queue_offset": offset + 1, "opaque": offset + 1}, hold_millis=750)
-    script.at(at + 0.0054).emit(node, "consumer.listener.complete", **given, status="CONSUME_SUCCESS", millis=5)
+    script.at(at - 0.0002).emit(
+        broker, "broker.hold.ended", **held, cause="arrival", held_millis=140
+    )
+    script.at(at).emit(
+        broker,
+        "broker.pull.answered",
+        **pull,
+        queue_offset=offset,
+        status="FOUND",
+        count=1,
+        next_begin_offset=offset + 1,
+        opaque=offset,
+    )
+    script.at(at + 0.0004).emit(
+        node, "consumer.listener.started", **given, reconsume_times=0, store_timestamp=0
+    )
+    script.at(at + 0.0006).emit(
+        broker,
+        "broker.hold.suspended",
+        **{**held, "queue_offset": offset + 1, "opaque": offset + 1},
+        hold_millis=750,
+    )
+    script.at(at + 0.0054).emit(
+        node, "consumer.listener.complete", **given, status="CONSUME_SUCCESS", millis=5
+    )
 
 
 def _window(script: Script, node: str, at: float, queue: str, oldest: int) -> None:
     fields = {"consumer_group": GROUP, **_place(queue)}
-    script.at(at).emit(node, "consumer.window.changed", **fields, pulled=oldest, oldest=oldest, cached=0, size_bytes=0, span=0)
+    script.at(at).emit(
+        node,
+        "consumer.window.changed",
+        **fields,
+        pulled=oldest,
+        oldest=oldest,
+        cached=0,
+        size_bytes=0,
+        span=0,
+    )
     script.emit(node, "offset.updated", **fields, queue_offset=oldest)
 
 
 def _commit(script: Script, node: str, at: float, queue: str, offset: int) -> None:
     place = _place(queue)
-    held = {"consumer_group": GROUP, "topic": TOPIC, "queue_id": place["queue_id"], "queue_offset": offset}
-    script.at(at).emit(node, "offset.reported", consumer_group=GROUP, **place, queue_offset=offset, via="timer")
-    script.at(at + 0.001).emit(place["broker_name"], "broker.offset.committed", **held, via="timer", client=node)
+    held = {
+        "consumer_group": GROUP,
+        "topic": TOPIC,
+        "queue_id": place["queue_id"],
+        "queue_offset": offset,
+    }
+    script.at(at).emit(
+        node, "offset.reported", consumer_group=GROUP, **place, queue_offset=offset, via="timer"
+    )
+    script.at(at + 0.001).emit(
+        place["broker_name"], "broker.offset.committed", **held, via="timer", client=node
+    )
     if offset % 3 == 0:
         script.at(at + 0.002).emit(place["broker_name"], "broker.offset.persisted", **held)
 

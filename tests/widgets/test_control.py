@@ -126,5 +126,5 @@ def test_a_starting_card_counts_its_steps() -> None:
     card = cards(view)["consumer-4"]
     assert facts(card) == {"is": "starting3 of 5", "step": "connecting to N1"}
     assert card["buttons"][0]["t"] == "Cancel"
-    assert START == view.cluster.started_micros
+    assert view.cluster.started_micros == START
     view.close()

@@ -51,7 +51,14 @@ def test_the_answer_is_on_disk_before_the_run_starts(tmp_path) -> None:
         seen.append(json.loads(path.read_text())[0]["said"])
         return 50
 
-    predict = Predict("09.2", "How many?", [("0", 0), ("about 50", 50)], run=run, ledger=LedgerFile(path), views=[view])
+    predict = Predict(
+        "09.2",
+        "How many?",
+        [("0", 0), ("about 50", 50)],
+        run=run,
+        ledger=LedgerFile(path),
+        views=[view],
+    )
     assert not predict.unlocked
     predict.handle({"do": "store", "said": "0", "sure": "sure"})
     wait_for(lambda: predict.entry is not None and predict.entry.was == 50)
@@ -84,7 +91,14 @@ def test_a_second_click_does_not_answer_again(tmp_path) -> None:
 
 def test_in_class_nothing_runs_without_an_answer(tmp_path) -> None:
     started: list[int] = []
-    predict = Predict("1", "?", [1], run=lambda: started.append(1), skippable=False, ledger=LedgerFile(tmp_path / "l.json"))
+    predict = Predict(
+        "1",
+        "?",
+        [1],
+        run=lambda: started.append(1),
+        skippable=False,
+        ledger=LedgerFile(tmp_path / "l.json"),
+    )
     predict.handle({"do": "skip"})
     with pytest.raises(ValueError, match="answer first"):
         predict.skip()
@@ -126,7 +140,9 @@ def test_a_commit_past_an_unfinished_message_is_shown_with_its_events() -> None:
     for offset in (1201, 1202, 1203):
         listener(script, "consumer-1", offset)
     listener(script.at(2), "consumer-1", 1203, done=True)
-    script.at(2.1).emit("consumer-1", "offset.updated", consumer_group=GROUP, **PLACE, queue_offset=1204)
+    script.at(2.1).emit(
+        "consumer-1", "offset.updated", consumer_group=GROUP, **PLACE, queue_offset=1204
+    )
     check = Check(cluster_of(script), rules=[COMMIT_NEVER_PASSES])
     assert not check.judge()
     assert check.sentence == (
@@ -163,7 +179,11 @@ def test_hints_come_one_by_one() -> None:
 def test_a_passport_follows_one_message() -> None:
     cluster = FakeCluster().play(story(with_messages=True, until=3), 3)
     passport = MessagePassport(cluster, f"AC11{8:028X}")
-    times = [mark["t"] for mark in passport.picture["marks"] if mark.get("dim") and mark.get("t", "").startswith("+")]
+    times = [
+        mark["t"]
+        for mark in passport.picture["marks"]
+        if mark.get("dim") and mark.get("t", "").startswith("+")
+    ]
     # Sent at 0.66 s; stored 0.4, indexed 0.6, pulled 1.0, listener 1.4, done 6.4 ms later.
     assert times == ["+0.4 ms", "+0.6 ms", "+1.0 ms", "+1.4 ms", "+6.4 ms"]
     assert passport.sentence.startswith("C1 finished it 6.4 ms after it was sent.")
@@ -172,10 +192,21 @@ def test_a_passport_follows_one_message() -> None:
 
 def test_a_retried_message_lists_its_copies() -> None:
     cluster = FakeCluster()
-    script = Script().at(1).emit("producer-1", "producer.send.started", uniq_key="K", **PLACE, attempt=1)
+    script = (
+        Script().at(1).emit("producer-1", "producer.send.started", uniq_key="K", **PLACE, attempt=1)
+    )
     places = ((TOPIC, 3), ("SCHEDULE_TOPIC_XXXX", 2), ("%RETRY%billing", 0))
     for number, (topic, queue_id) in enumerate(places):
-        script.at(1.1 + number).emit("broker-a", "store.message.appended", topic=topic, queue_id=queue_id, queue_offset=0, commit_log_offset=158 * number, size_bytes=158, uniq_key="K")
+        script.at(1.1 + number).emit(
+            "broker-a",
+            "store.message.appended",
+            topic=topic,
+            queue_id=queue_id,
+            queue_offset=0,
+            commit_log_offset=158 * number,
+            size_bytes=158,
+            uniq_key="K",
+        )
     passport = MessagePassport(cluster.play(script.done()), "K")
     rows = passport.words["table"]["rows"]
     assert [row[1][0][1] for row in rows] == [TOPIC, "SCHEDULE_TOPIC_XXXX", "%RETRY%billing"]

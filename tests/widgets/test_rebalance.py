@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.widgets.story import START, FakeCluster, story
+from tests.widgets.story import START, story
 from widgets.view.names import Queue
 from widgets.view.parts import unpack_frame
 from widgets.view.rebalance import RebalanceModel, step_words
@@ -18,13 +18,22 @@ def model_at(seconds: float) -> RebalanceModel:
     return model
 
 
-def effects(model: RebalanceModel, place: int, now: float = 30.0) -> dict[str, tuple[list[str], int, int]]:
+def effects(
+    model: RebalanceModel, place: int, now: float = 30.0
+) -> dict[str, tuple[list[str], int, int]]:
     found = model.effects(model.flags[place], START + round(now * 1e6))
-    return {e.kind: ([f"{q.broker[-1]}{q.number}" for q in e.queues], e.least, e.most) for e in found}
+    return {
+        e.kind: ([f"{q.broker[-1]}{q.number}" for q in e.queues], e.least, e.most) for e in found
+    }
 
 
 def test_the_causes_are_named_in_order() -> None:
-    assert [f.word for f in model_at(30).flags] == ["C3 joins", "C2 SIGKILL", "C1 SIGSTOP", "C1 SIGCONT"]
+    assert [f.word for f in model_at(30).flags] == [
+        "C3 joins",
+        "C2 SIGKILL",
+        "C1 SIGSTOP",
+        "C1 SIGCONT",
+    ]
 
 
 def test_a_join_overlaps_23_ms_and_leaves_16_ms_unowned() -> None:
@@ -67,7 +76,10 @@ def test_belief_of_a_frozen_consumer_stands_still_while_others_own() -> None:
 
 def test_different_strategies_are_a_conflict() -> None:
     model = model_at(30)
-    assert model.verdict(["consumer-1", "consumer-3"]) == (False, "same inputs, same rule: no conflict")
+    assert model.verdict(["consumer-1", "consumer-3"]) == (
+        False,
+        "same inputs, same rule: no conflict",
+    )
     model.inputs["consumer-1"].strategy = "CIRCLE"
     assert model.verdict(["consumer-1", "consumer-3"]) == (True, "different rule: conflict")
 
@@ -89,7 +101,9 @@ def test_the_steps_of_a_kill_name_who_did_what_when() -> None:
 def test_the_view_says_each_cause(view_of) -> None:
     from widgets import RebalanceView
 
-    said = {at: view_of(RebalanceView, EVENTS, at).sentence for at in (0.5, 5.5, 11.5, 19.3, 22, 25.5)}
+    said = {
+        at: view_of(RebalanceView, EVENTS, at).sentence for at in (0.5, 5.5, 11.5, 19.3, 22, 25.5)
+    }
     assert said[0.5].startswith("C1 has a·0 to a·3, C2 has b·0 to b·3")
     assert said[5.5] == (
         "C3 joined. b·2, b·3 had two owners for 23 ms. a·3 had no owner for 16 ms. "
@@ -109,7 +123,13 @@ def test_bars_of_the_frame_match_the_spans(view_of) -> None:
     at, slots = unpack_frame(view.frame)
     names = [trace["name"] for trace in view.spec["data"]]
     frozen = names.index("C1 frozen")
-    truth = [(b, x) for b, x, w in zip(slots[4 * frozen], slots[4 * frozen + 1], slots[4 * frozen + 3], strict=True) if w == 18]
+    truth = [
+        (b, x)
+        for b, x, w in zip(
+            slots[4 * frozen], slots[4 * frozen + 1], slots[4 * frozen + 3], strict=True
+        )
+        if w == 18
+    ]
     assert at == 20.0
     assert truth == [(16.0, 4.0)] * 4
 
@@ -132,8 +152,8 @@ def test_the_clicked_flag_is_enlarged(view_of) -> None:
 
 
 def test_histories_stay_bounded() -> None:
-    from widgets.view.ownership import CHANGES_PER_QUEUE_MAX
     from tests.widgets.story import Script
+    from widgets.view.ownership import CHANGES_PER_QUEUE_MAX
 
     model, script = RebalanceModel(), Script()
     for number in range(2_000):

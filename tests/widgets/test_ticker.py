@@ -153,7 +153,12 @@ def test_the_twin_has_words_and_a_table_and_all_of_it_is_json(kind: type) -> Non
 def test_nothing_is_sent_when_nothing_changed(kind: type) -> None:
     view = kind(FakeCluster().play(EVENTS, 19.3))
     changed: list[str] = []
-    view.observe(lambda change: changed.append(change["name"]), ["words", "picture", "spec", "state"] if hasattr(view, "spec") else ["words", "picture", "state"])
+    view.observe(
+        lambda change: changed.append(change["name"]),
+        ["words", "picture", "spec", "state"]
+        if hasattr(view, "spec")
+        else ["words", "picture", "state"],
+    )
     view.refresh()
     assert changed == []
     view.close()

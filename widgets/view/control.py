@@ -23,7 +23,10 @@ CARDS_MAX = {
 RATE_MAX, WORK_MILLIS_MAX, PACE_MAX = 500, 2000, 60
 _CALL = re.compile(r"cluster\.(\w+)\((?:\"([^\"]*)\")?")
 
-RUNNING = (("End", "terminate", "SIGTERM: it ends in order"), ("Freeze", "pause", "SIGSTOP: it stands still"))
+RUNNING = (
+    ("End", "terminate", "SIGTERM: it ends in order"),
+    ("Freeze", "pause", "SIGSTOP: it stands still"),
+)
 KILL = ("Kill", "kill", "SIGKILL: it is gone at once")
 
 
@@ -120,8 +123,14 @@ def facts(roster: RosterModel, person: Person, now: int) -> list[list[Any]]:
     if person.really == "starting" and person.step:
         rows.append(["step", person.step])
     if person.role == "producer" and person.really != "starting":
-        rows.append(["sent", f"{numbers.count(person.sent)}, failed {numbers.count(person.failed)}"])
-    if person.seen_by and person.really != "starting" and (person.role == "consumer" or person.wrong):
+        rows.append(
+            ["sent", f"{numbers.count(person.sent)}, failed {numbers.count(person.failed)}"]
+        )
+    if (
+        person.seen_by
+        and person.really != "starting"
+        and (person.role == "consumer" or person.wrong)
+    ):
         rows.append(["seen as", seen_words(person, now)])
     if person.error:
         rows.append(["error", [["b", person.error[:160]]]])
@@ -134,7 +143,11 @@ def is_words(roster: RosterModel, person: Person, now: int) -> Parts:
     since = numbers.duration(now - person.since_micros)
     if person.really == "starting":
         share = person.step_number / max(1, person.step_of)
-        return [["b", "starting"], ["fill", share], f"{person.step_number} of {person.step_of}" if person.step_of else ""]
+        return [
+            ["b", "starting"],
+            ["fill", share],
+            f"{person.step_number} of {person.step_of}" if person.step_of else "",
+        ]
     if person.really == "dead":
         return [["b", "dead"], f" {since}" + (f", {person.signal}" if person.signal else "")]
     if person.really == "frozen":
@@ -178,7 +191,9 @@ def links(roster: RosterModel, person: Person) -> list[dict[str, Any]]:
     """A chip per broker: cut or whole, and in which direction."""
     made = []
     for broker in roster.brokers():
-        cut = roster.cuts.get((person.node, broker.node)) or roster.cuts.get((broker.node, person.node))
+        cut = roster.cuts.get((person.node, broker.node)) or roster.cuts.get(
+            (broker.node, person.node)
+        )
         made.append({"peer": broker.node, "t": letter(broker.node), "cut": cut})
     return made
 
@@ -190,16 +205,33 @@ def buttons(person: Person) -> list[dict[str, Any]]:
     if person.really == "starting":
         return [{"t": "Cancel", "verb": "kill", "args": node, "tip": "SIGKILL"}]
     if person.really == "frozen":
-        return [{"t": "Resume", "verb": "resume", "args": node, "tip": "SIGCONT: it goes on", "main": True}, kill]
+        return [
+            {
+                "t": "Resume",
+                "verb": "resume",
+                "args": node,
+                "tip": "SIGCONT: it goes on",
+                "main": True,
+            },
+            kill,
+        ]
     if person.really == "dead":
         return [
-            {"t": "Restart", "verb": "restart", "args": node, "tip": "same name, same folder", "main": True},
+            {
+                "t": "Restart",
+                "verb": "restart",
+                "args": node,
+                "tip": "same name, same folder",
+                "main": True,
+            },
             {"t": "Remove", "verb": "remove", "args": node, "tip": "take it off the map"},
         ]
     return [*({"t": t, "verb": v, "args": node, "tip": tip} for t, v, tip in RUNNING), kill]
 
 
-def _busy(button: dict[str, Any], node: str, pending: Mapping[tuple[str, str], float]) -> dict[str, Any]:
+def _busy(
+    button: dict[str, Any], node: str, pending: Mapping[tuple[str, str], float]
+) -> dict[str, Any]:
     """A button whose call runs is disabled; after 0.3 s it shows the seconds."""
     seconds = pending.get((button["verb"], node))
     if seconds is not None:
@@ -211,7 +243,12 @@ def people_table(roster: RosterModel, now: int) -> Block:
     rows = []
     for person in roster.people.values():
         if not person.removed:
-            words = "".join(p if isinstance(p, str) else str(p[1]) if p[0] == "b" else " " for p in is_words(roster, person, now))
-            seen = ", ".join(f"{label(o)}: {'alive' if b.alive else 'dead'}" for o, b in person.seen_by.items())
+            words = "".join(
+                p if isinstance(p, str) else str(p[1]) if p[0] == "b" else " "
+                for p in is_words(roster, person, now)
+            )
+            seen = ", ".join(
+                f"{label(o)}: {'alive' if b.alive else 'dead'}" for o, b in person.seen_by.items()
+            )
             rows.append([person.who, str(person.pid or ""), words, seen])
     return block(cols=["process", "pid", "is", "seen as"], rows=rows)

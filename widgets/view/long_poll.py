@@ -202,7 +202,9 @@ class LongPollModel:
                     hold.end, hold.cause = event.at_micros, "connection"
                     self.counts["connection"] += 1
                     held = event.at_micros - hold.start
-                    self.endings.append(Ending(event.at_micros, queue, hold.client, "connection", held))
+                    self.endings.append(
+                        Ending(event.at_micros, queue, hold.client, "connection", held)
+                    )
 
     def _client(self, event: Event) -> None:
         self._clients[str(event.fields["client_id"])] = event.process

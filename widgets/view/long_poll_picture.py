@@ -106,7 +106,12 @@ class LongPollPicture:
             "yaxis2": {"range": [low, 0], "domain": [0, low / inner], "visible": False},
         }  # fmt: skip
         sides = {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
-        return {"data": data, "layout": layout, "height": round(TOP + inner + BOTTOM), **sides}, slots
+        return {
+            "data": data,
+            "layout": layout,
+            "height": round(TOP + inner + BOTTOM),
+            **sides,
+        }, slots
 
     def arrays(self, now: int) -> dict[int, list[float]]:
         owners = self.owners()
@@ -116,9 +121,14 @@ class LongPollPicture:
                 node = self.roster.client_name(hold.client)
                 if node in owners:
                     bars[owners.index(node)].append((start, end - start, y, BAR))
-        made = {4 * t + c: [bar[c] for bar in rows] for t, rows in enumerate(bars) for c in range(4)}
+        made = {
+            4 * t + c: [bar[c] for bar in rows] for t, rows in enumerate(bars) for c in range(4)
+        }
         dots = list(self.dots())
-        made[4 * len(owners)], made[4 * len(owners) + 1] = [x for x, _ in dots], [y for _, y in dots]
+        made[4 * len(owners)], made[4 * len(owners) + 1] = (
+            [x for x, _ in dots],
+            [y for _, y in dots],
+        )
         return made
 
     def visible(self, queue: Queue, now: int) -> Iterable[tuple[Hold, float, float]]:
@@ -144,7 +154,10 @@ class LongPollPicture:
                 bin_ = round(math.log10(place) * BINS_PER_DECADE)
                 level = stacks[bin_] = stacks.get(bin_, 0) + 1
                 if level * DOT_STEP < MODE_ROW - 6:
-                    yield 10 ** (bin_ / BINS_PER_DECADE), (row + 1) * MODE_ROW - 4 - (level - 1) * DOT_STEP
+                    yield (
+                        10 ** (bin_ / BINS_PER_DECADE),
+                        (row + 1) * MODE_ROW - 4 - (level - 1) * DOT_STEP,
+                    )
 
     # -- marks --------------------------------------------------------------------------------
     def picture(self, now: int) -> dict[str, Any]:
@@ -152,26 +165,50 @@ class LongPollPicture:
         for queue, y in self.middles().items():
             marks += self._row_marks(queue, y, now)
         made = {"marks": marks, "under": list(self._sweep_marks(now)), "layout": self.layout(now)}
-        return {**made, "flags": self._deaths(now), "side": self.side(now), "rows": self._hover_rows(now)}
+        return {
+            **made,
+            "flags": self._deaths(now),
+            "side": self.side(now),
+            "rows": self._hover_rows(now),
+        }
 
     def layout(self, now: int) -> dict[str, Any]:
         start, end = self.window(now)
         vals = [start + (end - start) * n / 6 for n in range(7)]
         texts = [f"{v:g} s" for v in (round(v, 2) for v in vals)]
         pace = self.roster.pace
-        both = [f"{t}<br>{v * pace:.0f} s" for t, v in zip(texts, vals, strict=True)] if pace != 1 else seconds_labels(vals)
+        both = (
+            [f"{t}<br>{v * pace:.0f} s" for t, v in zip(texts, vals, strict=True)]
+            if pace != 1
+            else seconds_labels(vals)
+        )
         return {"xaxis": {"range": [start, end], "tickvals": vals, "ticktext": both}}
 
     def _heads(self, _now: int) -> Iterable[Mark]:
         cap = {"k": "text", "xa": "px", "x": 0, "b": True, "small": True, "dim": True}
         yield {**cap, "ya": "px", "y": 8, "t": "PULLS HELD"}
-        yield {"k": "text", "xa": "px", "x": 90, "ya": "px", "y": 8, "dim": True, "t": "one bar = one pull waiting at the broker"}
+        yield {
+            "k": "text",
+            "xa": "px",
+            "x": 90,
+            "ya": "px",
+            "y": 8,
+            "dim": True,
+            "t": "one bar = one pull waiting at the broker",
+        }
         if self.roster.pace != 1:
             yield {**cap, "b": False, "y": self.height() + 15, "t": "here"}
             yield {**cap, "b": False, "y": self.height() + 29, "t": "at ×1"}
         y = self.height() + AXIS_ROOM - 22
         yield {**cap, "y": y, "t": "WAKE-UP"}
-        yield {"k": "text", "xa": "px", "x": 90, "y": y, "dim": True, "t": "time from stored to pulled, log scale" + self._dot_words()}
+        yield {
+            "k": "text",
+            "xa": "px",
+            "x": 90,
+            "y": y,
+            "dim": True,
+            "t": "time from stored to pulled, log scale" + self._dot_words(),
+        }
 
     def _dot_words(self) -> str:
         most = max((len(w) for w in self.model.waits.values()), default=0)
@@ -182,25 +219,57 @@ class LongPollPicture:
         low, high = self.window(now)
         sweeps = {round(self.seconds(at), 2) for all_ in self.model.sweeps.values() for at in all_}
         for at in sorted(s for s in sweeps if low <= s <= high):
-            yield {"k": "line", "x0": at, "x1": at, "y0": 0, "y1": self.height(), "line": "@grid", "w": 1}
+            yield {
+                "k": "line",
+                "x0": at,
+                "x1": at,
+                "y0": 0,
+                "y1": self.height(),
+                "line": "@grid",
+                "w": 1,
+            }
             yield {"k": "shape", "s": "down", "x": at, "y": -5, "r": 3.5, "fill": "@line"}
 
     def _row_marks(self, queue: Queue, y: float, now: int) -> Iterable[Mark]:
         owners = self.model.ownership.owners(queue)
         if owners:
-            yield {"k": "glyph", "xa": "px", "x": 9, "y": y, "g": self.roster.glyph_of(owners[0]), "r": 6}
+            yield {
+                "k": "glyph",
+                "xa": "px",
+                "x": 9,
+                "y": y,
+                "g": self.roster.glyph_of(owners[0]),
+                "r": 6,
+            }
         yield {"k": "text", "xa": "px", "x": 20, "y": y, "t": queue_name(queue)}
         for hold, _start, end in self.visible(queue, now):
             if hold.end is None:
                 node = self.roster.client_name(hold.client)
                 colour = f"@{label(node)}" if node.startswith("consumer") else "@nb"
-                yield {"k": "shape", "s": "arrow", "x": end, "y": y, "r": 4, "fill": colour, "line": colour, "w": 0}
+                yield {
+                    "k": "shape",
+                    "s": "arrow",
+                    "x": end,
+                    "y": y,
+                    "r": 4,
+                    "fill": colour,
+                    "line": colour,
+                    "w": 0,
+                }
             else:
                 yield cap_mark(hold.cause, end, y)
         low, high = self.window(now)
         for at, where, _ in self.model.retries:
             if where == queue and low <= self.seconds(at) <= high:
-                yield {"k": "shape", "s": "bar", "x": self.seconds(at), "y": y, "r": 3, "line": "@ink2", "w": 1.2}
+                yield {
+                    "k": "shape",
+                    "s": "bar",
+                    "x": self.seconds(at),
+                    "y": y,
+                    "r": 3,
+                    "line": "@ink2",
+                    "w": 1.2,
+                }
 
     def _deaths(self, now: int) -> list[dict[str, Any]]:
         low, high = self.window(now)
@@ -224,17 +293,45 @@ class LongPollPicture:
             yield {**line, "x0": LOW_MILLIS, "x1": HIGH_MILLIS, "y0": y, "y1": y}
             if self.model.waits.get(mode):
                 middle, most = self.model.quantile(mode, 0.5), self.model.quantile(mode, 0.95)
-                yield {**line, "line": "@ink", "w": 2, "halo": True, "x0": middle, "x1": middle, "y0": y - 48, "y1": y + 4}
+                yield {
+                    **line,
+                    "line": "@ink",
+                    "w": 2,
+                    "halo": True,
+                    "x0": middle,
+                    "x1": middle,
+                    "y0": y - 48,
+                    "y1": y + 4,
+                }
                 right = {**at, "xa": "right", "a": "end", "x": 2}
-                yield {**right, "y": y - 30, "t": f"median {numbers.duration(middle * 1000)}", "b": True}
-                yield {**right, "y": y - 14, "t": f"95 of 100: {numbers.duration(most * 1000)}", "small": True, "dim": True}
+                yield {
+                    **right,
+                    "y": y - 30,
+                    "t": f"median {numbers.duration(middle * 1000)}",
+                    "b": True,
+                }
+                yield {
+                    **right,
+                    "y": y - 14,
+                    "t": f"95 of 100: {numbers.duration(most * 1000)}",
+                    "small": True,
+                    "dim": True,
+                }
             yield from self._prediction_marks(mode, y)
 
     def _prediction_marks(self, mode: str, y: float) -> Iterable[Mark]:
         if self.prediction is None or self.prediction[0] != mode:
             return
         _, said, was = self.prediction
-        place = {"k": "shape", "s": "diamond", "r": 6, "line": "@ink", "xa": "x2", "ya": "y2", "y": y}
+        place = {
+            "k": "shape",
+            "s": "diamond",
+            "r": 6,
+            "line": "@ink",
+            "xa": "x2",
+            "ya": "y2",
+            "y": y,
+        }
         yield {**place, "x": said, "fill": "@bg", "tip": f"you said {said:g} ms"}
         if was is not None:
             yield {**place, "x": was, "fill": "@ink", "tip": f"it was {was:g} ms"}
@@ -246,13 +343,20 @@ class LongPollPicture:
             for hold, start, end in list(self.visible(queue, now))[-HOVERED_MAX:]:
                 how = CAUSE_WORDS.get(hold.cause, hold.cause) if hold.end else "still held"
                 held = numbers.duration((hold.end or now) - hold.start)
-                bars.append([start, end, f"{label(self.roster.client_name(hold.client))}, {held}, {how}"])
-            made.append({"name": queue_name(queue), "y0": y - ROW / 2, "y1": y + ROW / 2, "bars": bars})
+                bars.append(
+                    [start, end, f"{label(self.roster.client_name(hold.client))}, {held}, {how}"]
+                )
+            made.append(
+                {"name": queue_name(queue), "y0": y - ROW / 2, "y1": y + ROW / 2, "bars": bars}
+            )
         return made
 
     # -- words --------------------------------------------------------------------------------
     def side(self, now: int) -> list[Block]:
-        rows = [[[cap_icon(c)], CAUSE_WORDS[c], numbers.count(self.model.counts.get(c, 0))] for c in CAUSES]
+        rows = [
+            [[cap_icon(c)], CAUSE_WORDS[c], numbers.count(self.model.counts.get(c, 0))]
+            for c in CAUSES
+        ]
         ended = block(None, ["", "ended by", "pulls"], rows, num=[2])
         rate, pace = self.model.pulls_per_minute(now), self.roster.pace
         cost = [["pulls per queue, minute", [["b", f"{rate:.0f}"]]]]
@@ -268,25 +372,52 @@ class LongPollPicture:
                 who = label(self.roster.client_name(hold.client))
                 begin = numbers.clock(hold.start - self.started_micros)
                 how = CAUSE_WORDS.get(hold.cause, hold.cause) if hold.end else "still held"
-                rows.append([queue_name(queue), who, begin, numbers.duration((hold.end or now) - hold.start), how])
-        return block(cols=["queue", "consumer", "held from", "for", "ended by"], rows=rows, num=[2, 3])
+                rows.append(
+                    [
+                        queue_name(queue),
+                        who,
+                        begin,
+                        numbers.duration((hold.end or now) - hold.start),
+                        how,
+                    ]
+                )
+        return block(
+            cols=["queue", "consumer", "held from", "for", "ended by"], rows=rows, num=[2, 3]
+        )
 
     def say(self, now: int) -> Parts:
         death = self.model.deaths[-1] if self.model.deaths else None
         if death is not None and now - death[0] < 5_000_000:
-            lost = [e for e in self.model.endings if e.cause == "connection" and abs(e.at_micros - death[0]) < 50_000]
+            lost = [
+                e
+                for e in self.model.endings
+                if e.cause == "connection" and abs(e.at_micros - death[0]) < 50_000
+            ]
             if lost:
                 pulls = numbers.many(len(lost), "held pull")
-                return say("poll.killed", who=label(death[1]), what=f"got {death[2]}", pulls=pulls, retry=self._retry())
+                return say(
+                    "poll.killed",
+                    who=label(death[1]),
+                    what=f"got {death[2]}",
+                    pulls=pulls,
+                    retry=self._retry(),
+                )
         if self.model.endings:
             return self._ending_sentence()
         held = self.model.open_holds()
         longest = max((now - hold.start for _, hold in held), default=0)
-        return say("poll.holding", pulls=numbers.many(len(held), "pull"), held=numbers.duration(longest))
+        return say(
+            "poll.holding", pulls=numbers.many(len(held), "pull"), held=numbers.duration(longest)
+        )
 
     def _ending_sentence(self) -> Parts:
         last = self.model.endings[-1]
-        values = {"queue": queue_name(last.queue), "held": numbers.duration(last.held_micros), "wake": "", "retry": ""}
+        values = {
+            "queue": queue_name(last.queue),
+            "held": numbers.duration(last.held_micros),
+            "wake": "",
+            "retry": "",
+        }
         if self.model.last_wait is not None and self.model.last_wait[0] == last.queue:
             wait = numbers.duration(self.model.last_wait[1] * 1000)
             values["wake"] = f", the message was on its way after **{wait}**"

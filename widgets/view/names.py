@@ -87,4 +87,6 @@ def _run_name(run: list[Queue]) -> str:
 def listing(names: Iterable[str]) -> str:
     """C1, C2 and C3."""
     words = list(names)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+    return (
+        words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+    )

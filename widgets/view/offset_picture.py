@@ -23,7 +23,13 @@ LEFT_SHARE = 0.34
 CELLS_MAX = 60
 ROWS_MAX = 16
 LEFT, RIGHT, TOP, BOTTOM = 56, 240, 62, 40
-COLUMNS = (("not\npulled", 192), ("in\nwindow", 142), ("behind\na hole", 96), ("to\nreport", 50), ("comes\nagain", 2))
+COLUMNS = (
+    ("not\npulled", 192),
+    ("in\nwindow", 142),
+    ("behind\na hole", 96),
+    ("to\nreport", 50),
+    ("comes\nagain", 2),
+)
 STUCK_MICROS, STUCK_BEHIND = 1_000_000, 3
 OWNERS_MAX = 7
 
@@ -87,11 +93,18 @@ class OffsetPicture:
             "yaxis": {"range": [height, 0], "visible": False},
         }  # fmt: skip
         sides = {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
-        return {"data": data, "layout": layout, "height": round(TOP + height + BOTTOM), **sides}, slots
+        return {
+            "data": data,
+            "layout": layout,
+            "height": round(TOP + height + BOTTOM),
+            **sides,
+        }, slots
 
     def arrays(self, _now: int) -> dict[int, list[float]]:
         place = {node: 2 + 2 * n for n, node in enumerate(self.owners())}
-        bars: dict[int, list[tuple[float, float, float, float]]] = {t: [] for t in range(2 + 2 * len(place))}
+        bars: dict[int, list[tuple[float, float, float, float]]] = {
+            t: [] for t in range(2 + 2 * len(place))
+        }
         for queue, y in self.middles().items():
             positions, owners = self.model.at(queue), self.model.ownership.owners(queue)
             low = -LEFT_SHARE * self.scale
@@ -105,7 +118,9 @@ class OffsetPicture:
                 self._cells(bars, place[owners[0]], positions, y)
         return {4 * t + c: [bar[c] for bar in rows] for t, rows in bars.items() for c in range(4)}
 
-    def _cells(self, bars: dict[int, list[Any]], trace: int, positions: Positions, y: float) -> None:
+    def _cells(
+        self, bars: dict[int, list[Any]], trace: int, positions: Positions, y: float
+    ) -> None:
         gap = 0.12 * self.scale / SCALES[0]
         single = positions.pulled - positions.broker <= CELLS_MAX and self.scale == SCALES[0]
         for start, end, state in positions.runs():
@@ -148,18 +163,65 @@ class OffsetPicture:
                 yield from _leader(share, min(value - at.broker, self.scale), 38 + 6 * place)
         for name, right in COLUMNS:
             for line, text in enumerate(name.split("\n")):
-                yield {"k": "text", "xa": "right", "ya": "px", "x": right, "y": 26 + 14 * line, "t": text, "a": "end", "small": True, "dim": True}
-        yield {"k": "text", "xa": "right", "ya": "px", "x": RIGHT - 14, "y": 10, "t": "lag, by cause", "b": True}
-        yield {"k": "line", "xa": "right", "ya": "px", "x0": RIGHT - 14, "x1": 0, "y0": 52, "y1": 52}
+                yield {
+                    "k": "text",
+                    "xa": "right",
+                    "ya": "px",
+                    "x": right,
+                    "y": 26 + 14 * line,
+                    "t": text,
+                    "a": "end",
+                    "small": True,
+                    "dim": True,
+                }
+        yield {
+            "k": "text",
+            "xa": "right",
+            "ya": "px",
+            "x": RIGHT - 14,
+            "y": 10,
+            "t": "lag, by cause",
+            "b": True,
+        }
+        yield {
+            "k": "line",
+            "xa": "right",
+            "ya": "px",
+            "x0": RIGHT - 14,
+            "x1": 0,
+            "y0": 52,
+            "y1": 52,
+        }
         caption = "messages before or after the position that the broker holds (own zero each)"
-        yield {"k": "text", "xa": "px", "x": 0, "y": self.height() + 32, "t": caption, "dim": True, "small": True}
+        yield {
+            "k": "text",
+            "xa": "px",
+            "x": 0,
+            "y": self.height() + 32,
+            "t": caption,
+            "dim": True,
+            "small": True,
+        }
         if self.grown > 1:
-            yield {"k": "tag", "x": self.scale, "a": "end", "y": self.height() - 10, "t": f"scale ×{self.grown}"}
+            yield {
+                "k": "tag",
+                "x": self.scale,
+                "a": "end",
+                "y": self.height() - 10,
+                "t": f"scale ×{self.grown}",
+            }
 
     def _row_marks(self, queue: Queue, y: float, now: int) -> Iterable[Mark]:
         positions, owners = self.model.at(queue), self.model.ownership.owners(queue)
         if owners:
-            yield {"k": "glyph", "xa": "px", "x": 9, "y": y, "g": self.roster.glyph_of(owners[0]), "r": 6}
+            yield {
+                "k": "glyph",
+                "xa": "px",
+                "x": 9,
+                "y": y,
+                "g": self.roster.glyph_of(owners[0]),
+                "r": 6,
+            }
         yield {"k": "text", "xa": "px", "x": 20, "y": y, "t": queue_name(queue)}
         low = -LEFT_SHARE * self.scale
         disk = max(low, float(positions.disk - positions.broker))
@@ -175,9 +237,26 @@ class OffsetPicture:
         pulled = max(0, positions.pulled - positions.broker)
         end = positions.max - positions.broker
         if end > pulled:
-            yield {"k": "line", "x0": min(pulled, self.scale), "x1": min(end, self.scale), "y0": y, "y1": y, "line": "@ink2", "w": 3, "dash": "2 5"}
+            yield {
+                "k": "line",
+                "x0": min(pulled, self.scale),
+                "x1": min(end, self.scale),
+                "y0": y,
+                "y1": y,
+                "line": "@ink2",
+                "w": 3,
+                "dash": "2 5",
+            }
         if end > self.scale:
-            yield {"k": "text", "x": self.scale, "y": y - 12, "a": "end", "b": True, "halo": True, "t": f"+{numbers.count(end)}"}
+            yield {
+                "k": "text",
+                "x": self.scale,
+                "y": y - 12,
+                "a": "end",
+                "b": True,
+                "halo": True,
+                "t": f"+{numbers.count(end)}",
+            }
         elif positions.max:
             yield {"k": "line", "x0": end, "x1": end, "y0": y - 10, "y1": y + 10, "w": 1.5}
         if self.model.ownership.owners(queue):
@@ -189,7 +268,15 @@ class OffsetPicture:
         values = (lag.not_pulled, lag.in_window, lag.behind_hole, lag.to_report, lag.again)
         for (_, right), value in zip(COLUMNS, values, strict=True):
             text = numbers.count(value) if value else "·"
-            yield {"k": "text", "xa": "right", "x": right, "y": y, "t": text, "a": "end", "b": value >= 10}
+            yield {
+                "k": "text",
+                "xa": "right",
+                "x": right,
+                "y": y,
+                "t": text,
+                "a": "end",
+                "b": value >= 10,
+            }
 
     def _table_rules(self, y: float) -> list[Mark]:
         rule = {"k": "line", "xa": "right", "x0": RIGHT - 14, "x1": 0, "line": "@grid", "w": 1}
@@ -206,11 +293,34 @@ class OffsetPicture:
 
     def _sums(self) -> Iterable[Mark]:
         total, y = self.model.total(), self.height() + 13
-        values = (total.not_pulled, total.in_window, total.behind_hole, total.to_report, total.again)
+        values = (
+            total.not_pulled,
+            total.in_window,
+            total.behind_hole,
+            total.to_report,
+            total.again,
+        )
         for (_, right), value in zip(COLUMNS, values, strict=True):
-            yield {"k": "text", "xa": "right", "x": right, "y": y, "t": numbers.count(value), "a": "end", "b": True}
+            yield {
+                "k": "text",
+                "xa": "right",
+                "x": right,
+                "y": y,
+                "t": numbers.count(value),
+                "a": "end",
+                "b": True,
+            }
         words = f"all {numbers.many(len(self.model.queues), 'queue')}"
-        yield {"k": "text", "xa": "right", "x": 2, "y": y + 17, "t": words, "a": "end", "dim": True, "small": True}
+        yield {
+            "k": "text",
+            "xa": "right",
+            "x": 2,
+            "y": y + 17,
+            "t": words,
+            "a": "end",
+            "dim": True,
+            "small": True,
+        }
 
     def _prediction_marks(self) -> Iterable[Mark]:
         if self.prediction is None:
@@ -229,17 +339,35 @@ class OffsetPicture:
                 [start - positions.broker, end - positions.broker, f"{start} to {end - 1} {state}"]
                 for start, end, state in positions.runs()[:40]
             ]
-            made.append({"name": queue_name(queue), "y0": y - ROW / 2, "y1": y + ROW / 2, "bars": bars})
+            made.append(
+                {"name": queue_name(queue), "y0": y - ROW / 2, "y1": y + ROW / 2, "bars": bars}
+            )
         return made
 
     # -- words --------------------------------------------------------------------------------
     def table(self) -> Block:
-        cols = ["queue", "owner", "on disk", "at the broker", "oldest unfinished", "pulled", "max", "comes again"]
+        cols = [
+            "queue",
+            "owner",
+            "on disk",
+            "at the broker",
+            "oldest unfinished",
+            "pulled",
+            "max",
+            "comes again",
+        ]
         rows = []
         for queue in self.model.queues:
             at = self.model.at(queue)
             owners = ", ".join(map(label, self.model.ownership.owners(queue))) or "nobody"
-            values = (at.disk, at.broker, at.oldest, max(at.pulled, at.broker), at.max, at.lag().again)
+            values = (
+                at.disk,
+                at.broker,
+                at.oldest,
+                max(at.pulled, at.broker),
+                at.max,
+                at.lag().again,
+            )
             rows.append([queue_name(queue), owners, *map(str, values)])
         return block(cols=cols, rows=rows, num=range(2, 8))
 
@@ -260,9 +388,16 @@ class OffsetPicture:
         more = ""
         if disk > again:
             brokers = sorted({q.broker for q in self.model.ownership.held_by(worst)})
-            more = clause("offset.disk", broker=" and ".join(brokers), disk=numbers.many(disk, "message"))
+            more = clause(
+                "offset.disk", broker=" and ".join(brokers), disk=numbers.many(disk, "message")
+            )
         verb = "is" if total.total == 1 else "are"
-        text = say("offset.calm", lag=f"{lag} {verb}", who=label(worst), again=numbers.many(again, "message"))
+        text = say(
+            "offset.calm",
+            lag=f"{lag} {verb}",
+            who=label(worst),
+            again=numbers.many(again, "message"),
+        )
         return [*text, *say_clause(more)]
 
     def _stuck_sentence(self, queue: Queue, length: int, finished: int) -> Parts:
@@ -305,24 +440,51 @@ def _again_marks(positions: Positions, y: float, scale: float) -> Iterable[Mark]
     repeated = positions.again_until - positions.broker
     if repeated > 0 and positions.started > positions.broker:
         for n in range(min(positions.started - positions.broker, repeated, CELLS_MAX)):
-            yield {"k": "text", "x": n + 0.5, "y": y + 13, "t": "2", "a": "middle", "size": 8, "halo": True}
+            yield {
+                "k": "text",
+                "x": n + 0.5,
+                "y": y + 13,
+                "t": "2",
+                "a": "middle",
+                "size": 8,
+                "halo": True,
+            }
         words = f"{min(positions.started - positions.broker, repeated)} again"
-        yield {"k": "tag", "x": min(positions.max - positions.broker, scale), "dx": 8, "y": y, "t": words}
+        yield {
+            "k": "tag",
+            "x": min(positions.max - positions.broker, scale),
+            "dx": 8,
+            "y": y,
+            "t": words,
+        }
 
 
 def key_items() -> list[Parts]:
     """The key under the picture."""
+
     def box(*marks: Mark) -> list[Any]:
         return ["svg", {"w": 18, "h": 14, "m": list(marks)}]
 
     cell = {"k": "rect", "x0": 3, "x1": 14, "y0": 0, "y1": 14}
     open_cell = {**cell, "line": "@C1", "fill": "@bg"}
-    dots = [{"k": "shape", "s": "dot", "x": x, "y": 7, "r": 1.5, "fill": "@ink2", "line": "@ink2"} for x in (2, 8, 14)]
+    dots = [
+        {"k": "shape", "s": "dot", "x": x, "y": 7, "r": 1.5, "fill": "@ink2", "line": "@ink2"}
+        for x in (2, 8, 14)
+    ]
     return [
         [box({**cell, "fill": "@C1"}), "finished"],
-        [box(open_cell, {"k": "rect", "x0": 3, "x1": 14, "y0": 7, "y1": 14, "fill": "@C1"}), "in the listener"],
+        [
+            box(open_cell, {"k": "rect", "x0": 3, "x1": 14, "y0": 7, "y1": 14, "fill": "@C1"}),
+            "in the listener",
+        ],
         [box(open_cell), "waiting"],
         [box(*dots), "stored, not pulled"],
-        [box({"k": "shape", "s": "up", "x": 8, "y": 8, "r": 5, "fill": "@ink"}), "commit in memory"],
-        [box({**cell, "x0": 0, "x1": 18, "fill": "@shade"}), "comes again if its consumer dies now"],
+        [
+            box({"k": "shape", "s": "up", "x": 8, "y": 8, "r": 5, "fill": "@ink"}),
+            "commit in memory",
+        ],
+        [
+            box({**cell, "x0": 0, "x1": 18, "fill": "@shade"}),
+            "comes again if its consumer dies now",
+        ],
     ]

@@ -48,7 +48,9 @@ class Positions:
         made: list[tuple[int, int, str]] = []
         end = max(self.pulled, self.started)
         for offset in range(self.broker, min(end, self.broker + MESSAGES_PER_QUEUE_MAX)):
-            state = {FINISHED: "finished", RUNNING: "running"}.get(self.states.get(offset, 0), "waiting")
+            state = {FINISHED: "finished", RUNNING: "running"}.get(
+                self.states.get(offset, 0), "waiting"
+            )
             if made and made[-1][2] == state:
                 made[-1] = (made[-1][0], offset + 1, state)
             else:
@@ -65,7 +67,14 @@ class Positions:
         to_report = oldest - self.broker
         in_window = max(0, total - not_pulled - to_report - finished_later)
         again = max(0, self.started - self.broker)
-        return Lag(not_pulled, in_window, finished_later, to_report, again, max(0, self.started - self.disk))
+        return Lag(
+            not_pulled,
+            in_window,
+            finished_later,
+            to_report,
+            again,
+            max(0, self.started - self.disk),
+        )
 
 
 @dataclass(slots=True, frozen=True)
@@ -229,7 +238,11 @@ class OffsetModel:
         if self._of(event) is not None:
             fields = event.fields
             queue = Queue(str(fields["broker_name"]), int(fields["queue_id"] or 0))
-            self.limits[queue] = (event.at_micros, str(fields["why"]), int(fields["delay_millis"] or 0))
+            self.limits[queue] = (
+                event.at_micros,
+                str(fields["why"]),
+                int(fields["delay_millis"] or 0),
+            )
 
     def _added(self, event: Event) -> None:
         """A new owner knows nothing: its window starts at the position that it was given."""

@@ -201,18 +201,52 @@ def stations(journey: Journey, roster: RosterModel) -> list[dict[str, Any] | Non
     made: list[dict[str, Any] | None] = [None] * 6
     if journey.chosen is not None:
         name = queue_name(journey.chosen)
-        made[0] = _station(journey.first_micros, roster, journey.producer, f"queue {name}", "chosen by the producer")
+        made[0] = _station(
+            journey.first_micros,
+            roster,
+            journey.producer,
+            f"queue {name}",
+            "chosen by the producer",
+        )
     if first is not None:
         name = queue_name(Queue(first.broker, first.queue_id))
-        made[1] = _station(first.at_micros, roster, first.broker, f"byte {numbers.count(first.log_byte)}", f"{first.size_bytes} bytes in the log")
+        made[1] = _station(
+            first.at_micros,
+            roster,
+            first.broker,
+            f"byte {numbers.count(first.log_byte)}",
+            f"{first.size_bytes} bytes in the log",
+        )
         if first.dispatched_micros is not None:
             place = f"20 bytes at place {first.queue_offset * UNIT_BYTES}"
-            made[2] = _station(first.dispatched_micros, roster, first.broker, f"{name} #{first.queue_offset}", place)
+            made[2] = _station(
+                first.dispatched_micros,
+                roster,
+                first.broker,
+                f"{name} #{first.queue_offset}",
+                place,
+            )
         if journey.pulled_micros is not None:
-            held = f"held for {numbers.duration(journey.held_micros)}" if journey.held_micros else "it asked just then"
-            made[3] = _station(journey.pulled_micros, roster, first.broker, f"#{journey.opaque} of {label(journey.puller)}", held)
+            held = (
+                f"held for {numbers.duration(journey.held_micros)}"
+                if journey.held_micros
+                else "it asked just then"
+            )
+            made[3] = _station(
+                journey.pulled_micros,
+                roster,
+                first.broker,
+                f"#{journey.opaque} of {label(journey.puller)}",
+                held,
+            )
     if one is not None and first is not None:
-        made[4] = _station(one.at_micros, roster, one.process, f"offset {first.queue_offset}", f"of {label(one.process)}")
+        made[4] = _station(
+            one.at_micros,
+            roster,
+            one.process,
+            f"offset {first.queue_offset}",
+            f"of {label(one.process)}",
+        )
         made[5] = _listener_station(one, roster)
     return made
 
@@ -243,29 +277,66 @@ def marks(journey: Journey, roster: RosterModel, width: int) -> tuple[list[Mark]
         x, y = 10 + step * (place % in_row), 126 * (place // in_row)
         text = {"k": "text", "x": x - 8}
         if place % in_row < in_row - 1 and station and found[place + 1]:
-            made.append({"k": "line", "x0": x + 14, "x1": x + step - 12, "y0": y + 34, "y1": y + 34, "w": 2.5})
+            made.append(
+                {
+                    "k": "line",
+                    "x0": x + 14,
+                    "x1": x + step - 12,
+                    "y0": y + 34,
+                    "y1": y + 34,
+                    "w": 2.5,
+                }
+            )
         made.append({**text, "y": y + 62, "t": STATIONS[place], "dim": True})
         if station is None:
-            made.append({"k": "shape", "s": "dot", "x": x, "y": y + 34, "r": 3, "fill": "@grid", "line": "@line", "w": 1})
+            made.append(
+                {
+                    "k": "shape",
+                    "s": "dot",
+                    "x": x,
+                    "y": y + 34,
+                    "r": 3,
+                    "fill": "@grid",
+                    "line": "@line",
+                    "w": 1,
+                }
+            )
             continue
         since = numbers.duration(station["at"] - journey.first_micros)
         made.append({**text, "y": y + 8, "t": since if not place else f"+{since}", "dim": True})
         made.append({"k": "glyph", "x": x, "y": y + 34, "g": station["g"], "r": 9})
         made.append({**text, "y": y + 80, "t": station["what"], "b": True, "size": 13})
         made.append({**text, "y": y + 98, "t": station["more"], "dim": True, "small": True})
-    return made, 108 * (6 // in_row) + 18 * (6 // in_row - 1)
+    return made, 122 * (6 // in_row)
 
 
 def blocks(journey: Journey, pace: float) -> list[Block]:
     """The copies under their real topics, the current one marked; then the ladder of tries."""
     rows = []
     for number, copy in enumerate(journey.copies, 1):
-        level = f"level {copy.queue_id + 1}" if copy.topic.startswith("SCHEDULE") else queue_name(Queue(copy.broker, copy.queue_id))
+        level = (
+            f"level {copy.queue_id + 1}"
+            if copy.topic.startswith("SCHEDULE")
+            else queue_name(Queue(copy.broker, copy.queue_id))
+        )
         since = numbers.duration(copy.at_micros - journey.first_micros)
         place = numbers.count(copy.log_byte)
-        rows.append([[["b", str(number)]], [["code", copy.topic]], level, str(copy.queue_offset), place, _why(copy, number, journey), since])
+        rows.append(
+            [
+                [["b", str(number)]],
+                [["code", copy.topic]],
+                level,
+                str(copy.queue_offset),
+                place,
+                _why(copy, number, journey),
+                since,
+            ]
+        )
     current = ["" for _ in rows[:-1]] + ["now"] if len(rows) > 1 else []
-    head: Parts = [["b", "copies"], "  a retry is a new message in another topic; each copy has its own place"]
+    head: Parts = [
+        ["b", "copies"],
+        "  a retry is a new message in another topic; each copy has its own place",
+    ]
     cols = ["copy", "topic", "queue", "offset", "log byte", "why it exists", "at"]
     made = [block(head, cols, rows, num=[6], marks=current)]
     done = max((one.number for one in journey.tries), default=0)
@@ -292,7 +363,11 @@ def sentence(journey: Journey, now: int) -> Parts:
     if not journey.copies:
         return say("passport.sent", age=numbers.duration(now - journey.first_micros))
     first, copies = journey.copies[0], len(journey.copies)
-    records = "One record in the log is this message." if copies == 1 else f"{copies} records in the logs are this one message."
+    records = (
+        "One record in the log is this message."
+        if copies == 1
+        else f"{copies} records in the logs are this one message."
+    )
     last = journey.copies[-1]
     if last.topic.startswith("%DLQ%"):
         return say("passport.dead", topic=last.topic, copies=records)

@@ -10,7 +10,11 @@ from widgets.view.names import label, queue_span
 from widgets.view.parts import Mark, Parts
 from widgets.view.rebalance import Flag, RebalanceModel
 from widgets.view.rebalance_picture import (
-    RebalancePicture, drop_words, flag_sentence, nice_step, time_window,
+    RebalancePicture,
+    drop_words,
+    flag_sentence,
+    nice_step,
+    time_window,
 )  # fmt: skip
 from widgets.view.roster import RosterModel
 from widgets.view.sentences import say
@@ -46,9 +50,19 @@ class PlaygroundPicture:
         data: list[dict[str, Any]] = list(spec["data"])
         layout: dict[str, Any] = dict(spec["layout"])
         layout["yaxis"] = {**layout["yaxis"], "domain": [1 - strip / inner, 1]}
-        layout["yaxis2"] = {"domain": [(HEAD + DOTS) / inner, (HEAD + DOTS + AREA) / inner], "range": [0, 10], "nticks": 3}
+        layout["yaxis2"] = {
+            "domain": [(HEAD + DOTS) / inner, (HEAD + DOTS + AREA) / inner],
+            "range": [0, 10],
+            "nticks": 3,
+        }
         vals, texts = log_ticks()
-        layout["yaxis3"] = {"type": "log", "domain": [0, DOTS / inner], "range": log_range(), "tickvals": vals, "ticktext": texts}
+        layout["yaxis3"] = {
+            "type": "log",
+            "domain": [0, DOTS / inner],
+            "range": log_range(),
+            "tickvals": vals,
+            "ticktext": texts,
+        }
         layout["xaxis"] = {**layout["xaxis"], "anchor": "y3"}
         for name, colour in AREAS:
             slots += [[len(data), "x"], [len(data), "y"]]
@@ -59,7 +73,12 @@ class PlaygroundPicture:
         slots += [[len(data), "x"], [len(data), "y"]]
         data.append(_oldest())
         sides = {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
-        return {"data": data, "layout": layout, "height": round(TOP + inner + BOTTOM), **sides}, slots
+        return {
+            "data": data,
+            "layout": layout,
+            "height": round(TOP + inner + BOTTOM),
+            **sides,
+        }, slots
 
     # -- arrays -------------------------------------------------------------------------------
     def arrays(self, now: int, everything: bool) -> dict[int, list[float]]:
@@ -69,13 +88,21 @@ class PlaygroundPicture:
         slot = len(made)
         samples = [s for s in self.traffic.samples if self.seconds(s.at_micros) >= start]
         times = [self.seconds(s.at_micros) for s in samples]
-        for values in ([s.unreported for s in samples], [s.in_window for s in samples], [s.not_pulled for s in samples]):
+        for values in (
+            [s.unreported for s in samples],
+            [s.in_window for s in samples],
+            [s.not_pulled for s in samples],
+        ):
             made[slot], made[slot + 1] = list(times), [float(v) for v in values]
             slot += 2
         if not everything:
             return made
         for node in self.strip.consumers():
-            dots = [d for d in self.traffic.dots if d.process == node and self.seconds(d.at_micros) >= start]
+            dots = [
+                d
+                for d in self.traffic.dots
+                if d.process == node and self.seconds(d.at_micros) >= start
+            ]
             keep = max(1, -(-len(dots) // DOTS_PER_OWNER_MAX))
             made[slot] = [self.seconds(d.at_micros) for d in dots[::keep]]
             made[slot + 1] = [d.millis for d in dots[::keep]]
@@ -97,11 +124,18 @@ class PlaygroundPicture:
         start, _ = time_window(self.seconds(now))
         for flag in made["flags"]:
             flag["top"], flag["bottom"] = 28, TOP + self.strip.main_height()
-        made["marks"] = [*made["marks"], *self._cause_lines(start), *self._heads(), *self._tags(now, start)]
+        made["marks"] = [
+            *made["marks"],
+            *self._cause_lines(start),
+            *self._heads(),
+            *self._tags(now, start),
+        ]
         for mark in made["marks"]:
             if mark["k"] == "text" and mark.get("a") == "end" and mark.get("xa") == "px":
                 mark.update(x=LEFT - 8, small=True)
-        most = max((s.not_pulled + s.in_window + s.unreported for s in self.traffic.samples), default=0)
+        most = max(
+            (s.not_pulled + s.in_window + s.unreported for s in self.traffic.samples), default=0
+        )
         top = max(10.0, nice_step(1.15 * most))
         made["layout"]["yaxis2"] = {"range": [0, top], "tickvals": [0, top / 2, top]}
         return made
@@ -115,32 +149,84 @@ class PlaygroundPicture:
         for place, (name, colour) in enumerate(reversed(AREAS)):
             at = {"xa": "right", "ya": "px"}
             x = (262, 176, 74)[place]
-            yield {**at, "k": "rect", "x0": x, "x1": x - 10, "y0": second - 5, "y1": second + 5, "fill": colour, "line": "@line", "w": 1}
+            yield {
+                **at,
+                "k": "rect",
+                "x0": x,
+                "x1": x - 10,
+                "y0": second - 5,
+                "y1": second + 5,
+                "fill": colour,
+                "line": "@line",
+                "w": 1,
+            }
             yield {**at, "k": "text", "x": x - 14, "y": second, "t": name, "small": True}
-        yield {**head, "y": second + HEAD + AREA, "t": "3  Send to listener, one dot = one message (log)"}
+        yield {
+            **head,
+            "y": second + HEAD + AREA,
+            "t": "3  Send to listener, one dot = one message (log)",
+        }
 
     def _cause_lines(self, start: float) -> Iterable[Mark]:
         """Causes cross all three plots."""
-        low, high = TOP + self.strip.main_height() + HEAD, TOP + self.strip.main_height() + 2 * HEAD + AREA + DOTS
+        low, high = (
+            TOP + self.strip.main_height() + HEAD,
+            TOP + self.strip.main_height() + 2 * HEAD + AREA + DOTS,
+        )
         for flag in self.rebalance.flags:
             at = self.seconds(flag.at_micros)
             if at >= start:
-                yield {"k": "line", "x0": at, "x1": at, "ya": "px", "y0": low, "y1": high, "dash": "1.5 3"}
+                yield {
+                    "k": "line",
+                    "x0": at,
+                    "x1": at,
+                    "ya": "px",
+                    "y0": low,
+                    "y1": high,
+                    "dash": "1.5 3",
+                }
 
     def _tags(self, now: int, start: float) -> Iterable[Mark]:
         area_top = TOP + self.strip.main_height() + HEAD
         for flag in self.rebalance.flags:
             again, at = self.rebalance.again(flag), self.seconds(flag.at_micros)
             if again and at >= start:
-                yield {"k": "tag", "x": at, "dx": 4, "ya": "px", "y": area_top + 34, "t": f"{again} handled again"}
+                yield {
+                    "k": "tag",
+                    "x": at,
+                    "dx": 4,
+                    "ya": "px",
+                    "y": area_top + 34,
+                    "t": f"{again} handled again",
+                }
         last = self.traffic.samples[-1] if self.traffic.samples else None
         if last is not None and last.not_pulled >= 10:
             words = f"not pulled: {numbers.count(last.not_pulled)}"
-            yield {"k": "text", "x": self.seconds(now), "dx": -6, "ya": "px", "y": area_top + 10, "t": words, "b": True, "a": "end", "halo": True}
+            yield {
+                "k": "text",
+                "x": self.seconds(now),
+                "dx": -6,
+                "ya": "px",
+                "y": area_top + 10,
+                "t": words,
+                "b": True,
+                "a": "end",
+                "halo": True,
+            }
         oldest = self.traffic.oldest_waiting(now)
         if oldest is not None and oldest > 300:
             words = f"oldest undelivered: {numbers.duration(oldest * 1000)}"
-            yield {"k": "text", "x": self.seconds(now), "dx": -6, "ya": "px", "y": area_top + AREA + HEAD + 12, "t": words, "b": True, "a": "end", "halo": True}
+            yield {
+                "k": "text",
+                "x": self.seconds(now),
+                "dx": -6,
+                "ya": "px",
+                "y": area_top + AREA + HEAD + 12,
+                "t": words,
+                "b": True,
+                "a": "end",
+                "halo": True,
+            }
 
     # -- words --------------------------------------------------------------------------------
     def say(self, now: int) -> Parts:
@@ -154,13 +240,26 @@ class PlaygroundPicture:
             return say("play.ready")
         waiting = self.traffic.offsets.total().total
         median = self.traffic.median_millis()
-        latency = f"half of the messages reach a listener within {numbers.duration(median * 1000)}" if median else "no message has reached a listener"
+        latency = (
+            f"half of the messages reach a listener within {numbers.duration(median * 1000)}"
+            if median
+            else "no message has reached a listener"
+        )
         owners = self.strip.owners_text()
         verb = "is" if waiting == 1 else "are"
-        return say("play.steady", owners=owners[0].upper() + owners[1:], waiting=f"{numbers.many(waiting, 'message')} {verb}", latency=latency)
+        return say(
+            "play.steady",
+            owners=owners[0].upper() + owners[1:],
+            waiting=f"{numbers.many(waiting, 'message')} {verb}",
+            latency=latency,
+        )
 
     def _frozen_flag(self) -> Flag | None:
-        open_ = [f for f in self.rebalance.flags if f.kind == "frozen" and self.roster.really(f.node) == "frozen"]
+        open_ = [
+            f
+            for f in self.rebalance.flags
+            if f.kind == "frozen" and self.roster.really(f.node) == "frozen"
+        ]
         return open_[-1] if open_ else None
 
     def _frozen_sentence(self, flag: Flag, now: int) -> Parts:
@@ -169,7 +268,13 @@ class PlaygroundPicture:
         if person is None or not effects:
             return flag_sentence(self.strip, flag, now)
         seen = [b.alive for b in person.seen_by.values()]
-        belief = "everybody still believes it alive" if all(seen) else "not everybody knows" if any(seen) else "the brokers know"
+        belief = (
+            "everybody still believes it alive"
+            if all(seen)
+            else "not everybody knows"
+            if any(seen)
+            else "the brokers know"
+        )
         drop = drop_words(person, now)
         waiting = sum(self.traffic.offsets.at(q).lag().not_pulled for q in effects[0].queues)
         return say(
@@ -199,5 +304,3 @@ def _oldest() -> dict[str, Any]:
         "type": "scatter", "mode": "lines", "name": "oldest", "x": [], "y": [], "xaxis": "x", "yaxis": "y3",
         "line": {"color": "@ink", "width": 1.5, "dash": "dash"}, "hoverinfo": "skip",
     }  # fmt: skip
-
-

@@ -229,7 +229,9 @@ class RebalanceModel:
             return
         members = self._member_names(fields["members"])
         strategy = str(fields["strategy"])
-        self.inputs[event.process] = Inputs(event.at_micros, members, str(fields["queues"]), strategy)
+        self.inputs[event.process] = Inputs(
+            event.at_micros, members, str(fields["queues"]), strategy
+        )
         self._step(event, event.process, "asks who is there")
 
     def _member_names(self, members: object) -> tuple[str, ...]:

@@ -96,7 +96,9 @@ class RebalancePicture:
         return self.lane_top(max(1, len(self.consumers()))) - LANE_GAP + 4.0
 
     def enlarged_height(self) -> float:
-        return max(Rows(self.model.queues, ENLARGED_ROW).end, ENLARGED_ROW) if self.with_lanes else 0.0
+        return (
+            max(Rows(self.model.queues, ENLARGED_ROW).end, ENLARGED_ROW) if self.with_lanes else 0.0
+        )
 
     def seconds(self, micros: float) -> float:
         return round((micros - self.started_micros) / 1e6, 6)
@@ -112,12 +114,22 @@ class RebalancePicture:
         main, enlarged = self.main_height(), self.enlarged_height()
         inner = main + (ENLARGED_HEAD + enlarged if self.with_lanes else 0)
         layout: dict[str, Any] = {
-            "xaxis": {"range": [0, WINDOW_SECONDS], "anchor": "y", "showgrid": False, "ticks": "outside"},
+            "xaxis": {
+                "range": [0, WINDOW_SECONDS],
+                "anchor": "y",
+                "showgrid": False,
+                "ticks": "outside",
+            },
             "yaxis": {"range": [main, 0], "domain": [1 - main / inner, 1], "visible": False},
         }
         if self.with_lanes:
             share = enlarged / inner
-            layout["xaxis2"] = {"range": [-20, 80], "anchor": "y2", "showgrid": False, "ticks": "outside"}
+            layout["xaxis2"] = {
+                "range": [-20, 80],
+                "anchor": "y2",
+                "showgrid": False,
+                "ticks": "outside",
+            }
             layout["yaxis2"] = {"range": [enlarged, 0], "domain": [0, share], "visible": False}
         data, slots = [], []
         for axis in ("", "2") if self.with_lanes else ("",):
@@ -145,7 +157,10 @@ class RebalancePicture:
     def arrays(self, now: int) -> dict[int, list[float]]:
         bars = Bars(self.consumers())
         start, end = time_window(self.seconds(now))
-        low, high = self.started_micros + round(start * 1e6), min(now, self.started_micros + round(end * 1e6))
+        low, high = (
+            self.started_micros + round(start * 1e6),
+            min(now, self.started_micros + round(end * 1e6)),
+        )
         rows = self.rows()
         for queue in self.model.queues:
             for span in self.ownership.spans_between(queue, low, high):
@@ -183,7 +198,10 @@ class RebalancePicture:
     # -- marks --------------------------------------------------------------------------------
     def picture(self, now: int) -> dict[str, Any]:
         made: dict[str, Any] = {"layout": self.layout(now), "flags": self.flag_marks(now)}
-        made["marks"] = [*self.truth_marks(now), *(self._lane_marks(now) if self.with_lanes else ())]
+        made["marks"] = [
+            *self.truth_marks(now),
+            *(self._lane_marks(now) if self.with_lanes else ()),
+        ]
         made["under"] = list(self._lane_grounds(now)) if self.with_lanes else []
         made["rows"] = self._hover_rows(now)
         if self.with_lanes:
@@ -220,10 +238,14 @@ class RebalancePicture:
         rows, marks = self.rows(), []
         for queue in self.model.queues:
             y = rows.middle(queue)
-            marks.append({"k": "text", "xa": "px", "x": LEFT - 8, "y": y, "t": queue_name(queue), "a": "end"})
+            marks.append(
+                {"k": "text", "xa": "px", "x": LEFT - 8, "y": y, "t": queue_name(queue), "a": "end"}
+            )
             spans = self.ownership.spans_between(queue, low, high)
             if not spans:
-                marks.append({"k": "line", "x0": start, "x1": end, "y0": y, "y1": y, "line": "@line", "w": 1})
+                marks.append(
+                    {"k": "line", "x0": start, "x1": end, "y0": y, "y1": y, "line": "@line", "w": 1}
+                )
             for span in spans:
                 marks += span_marks(span, low, high, self.seconds, rows.top[queue], self.row)
         if self.with_lanes:
@@ -236,7 +258,14 @@ class RebalancePicture:
         start, end = time_window(self.seconds(now))
         for index in range(len(self.consumers())):
             top = self.lane_top(index)
-            yield {"k": "rect", "x0": start, "x1": end, "y0": top, "y1": top + self.lane_height(), "fill": "@panel"}
+            yield {
+                "k": "rect",
+                "x0": start,
+                "x1": end,
+                "y0": top,
+                "y1": top + self.lane_height(),
+                "fill": "@panel",
+            }
         if self.flag() is not None:
             left, right = self.layout(now)["xaxis2"]["range"]
             yield {
@@ -247,7 +276,16 @@ class RebalancePicture:
     def _lane_marks(self, now: int) -> Iterable[Mark]:
         start, _end = time_window(self.seconds(now))
         head = self.rows().end + 14
-        yield {"k": "text", "xa": "px", "x": 0, "y": head, "t": "BELIEF", "b": True, "small": True, "dim": True}
+        yield {
+            "k": "text",
+            "xa": "px",
+            "x": 0,
+            "y": head,
+            "t": "BELIEF",
+            "b": True,
+            "small": True,
+            "dim": True,
+        }
         yield {
             "k": "text", "xa": "px", "x": LEFT, "y": head, "dim": True,
             "t": "which queues each consumer thinks are its own (rows in the order above)",
@@ -258,20 +296,49 @@ class RebalancePicture:
             yield {"k": "text", "xa": "px", "x": 22, "y": middle, "t": label(node), "b": True}
             yield from self._lane_words(node, top, middle, start, now)
 
-    def _lane_words(self, node: str, top: float, middle: float, start: float, now: int) -> Iterable[Mark]:
+    def _lane_words(
+        self, node: str, top: float, middle: float, start: float, now: int
+    ) -> Iterable[Mark]:
         person = self.roster.person(node)
         if person is None:
             return
         at = max(start, self.seconds(person.since_micros))
         if person.really == "dead":
             yield {"k": "shape", "s": "cross", "x": at, "y": middle, "line": "@ink", "r": 6}
-            yield {"k": "line", "x0": at, "x1": self.seconds(now), "y0": middle, "y1": middle, "dash": "1 4"}
-            yield {"k": "text", "x": at, "dx": 12, "y": middle, "t": "gone", "dim": True, "halo": True}
+            yield {
+                "k": "line",
+                "x0": at,
+                "x1": self.seconds(now),
+                "y0": middle,
+                "y1": middle,
+                "dash": "1 4",
+            }
+            yield {
+                "k": "text",
+                "x": at,
+                "dx": 12,
+                "y": middle,
+                "t": "gone",
+                "dim": True,
+                "halo": True,
+            }
         elif person.really == "frozen":
-            held = [q for q in self.model.queues if any(e == now for _, e, _ in self.ownership.beliefs(node, q, now))]
+            held = [
+                q
+                for q in self.model.queues
+                if any(e == now for _, e, _ in self.ownership.beliefs(node, q, now))
+            ]
             if held:
                 words = f"frozen: still thinks {queue_span(held)}"
-                yield {"k": "text", "x": at, "dx": 6, "y": top + self.lane_height() - 8, "t": words, "small": True, "halo": True}
+                yield {
+                    "k": "text",
+                    "x": at,
+                    "dx": 6,
+                    "y": top + self.lane_height() - 8,
+                    "t": words,
+                    "small": True,
+                    "halo": True,
+                }
         elif person.really == "starting":
             yield {"k": "text", "x": start, "dx": 8, "y": middle, "t": "not started", "dim": True}
 
@@ -280,10 +347,17 @@ class RebalancePicture:
         head = {"k": "text", "xa": "px", "ya": "y2", "y": y}
         yield {**head, "x": 0, "t": "ENLARGED", "b": True, "small": True, "dim": True}
         if flag is None:
-            yield {**head, "x": LEFT + 32, "t": "A cause (join, kill, freeze) is enlarged here.", "dim": True}
+            yield {
+                **head,
+                "x": LEFT + 32,
+                "t": "A cause (join, kill, freeze) is enlarged here.",
+                "dim": True,
+            }
             return
         left, right = self.model.window(flag, now)
-        words = f"{flag.word}, {numbers.duration(right - left)} shown. Click a flag to enlarge another."
+        words = (
+            f"{flag.word}, {numbers.duration(right - left)} shown. Click a flag to enlarge another."
+        )
         yield {**head, "x": LEFT + 32, "t": words}
         unit, rows = _unit(right - left), Rows(self.model.queues, ENLARGED_ROW)
 
@@ -291,11 +365,31 @@ class RebalancePicture:
             return (micros - flag.at_micros) / unit
 
         for queue in self.model.queues:
-            yield {"k": "text", "xa": "px", "ya": "y2", "x": LEFT - 8, "y": rows.middle(queue), "t": queue_name(queue), "a": "end"}
+            yield {
+                "k": "text",
+                "xa": "px",
+                "ya": "y2",
+                "x": LEFT - 8,
+                "y": rows.middle(queue),
+                "t": queue_name(queue),
+                "a": "end",
+            }
             for span in self.ownership.spans_between(queue, left, min(right, now)):
-                for mark in span_marks(span, left, min(right, now), offset, rows.top[queue], ENLARGED_ROW, now):
+                for mark in span_marks(
+                    span, left, min(right, now), offset, rows.top[queue], ENLARGED_ROW, now
+                ):
                     yield {"xa": "x2", "ya": "y2", **mark}
-        yield {"k": "line", "xa": "x2", "ya": "y2", "x0": 0, "x1": 0, "y0": -3, "y1": rows.end + 3, "w": 1.5, "halo": True}
+        yield {
+            "k": "line",
+            "xa": "x2",
+            "ya": "y2",
+            "x0": 0,
+            "x1": 0,
+            "y0": -3,
+            "y1": rows.end + 3,
+            "w": 1.5,
+            "halo": True,
+        }
         if self.prediction is not None:
             yield from _prediction_marks(self.prediction, unit / 1000, rows.end + 3)
 
@@ -323,7 +417,11 @@ class RebalancePicture:
     # -- words --------------------------------------------------------------------------------
     def side(self, now: int) -> list[Block]:
         flag = self.flag()
-        return [*self._change_blocks(flag, now), self._inputs_block(), *self._steps_block(flag, now)]
+        return [
+            *self._change_blocks(flag, now),
+            self._inputs_block(),
+            *self._steps_block(flag, now),
+        ]
 
     def _change_blocks(self, flag: Flag | None, now: int) -> list[Block]:
         all_queues = len(self.model.queues)
@@ -333,7 +431,9 @@ class RebalancePicture:
             after = self.ownership.held_by(node)
             dead = self.roster.really(node) == "dead"
             name = "dead" if dead else queue_span(after, all_queues)
-            counts = str(len(after)) if len(before) == len(after) else f"{len(before)} → {len(after)}"
+            counts = (
+                str(len(after)) if len(before) == len(after) else f"{len(before)} → {len(after)}"
+            )
             g = ["g", self.roster.glyph_of(node)]
             rows.append([[g], queue_span(before, all_queues), [["b", name]], counts])
         head: Parts = ["last change"]
@@ -365,10 +465,21 @@ class RebalancePicture:
             used = self.model.inputs.get(node)
             if used is not None:
                 seen = " ".join(used.members)
-                rows.append([[["g", self.roster.glyph_of(node)]], [["dim", "saw "], seen], f"{used.strategy} · {used.queues}"])
+                rows.append(
+                    [
+                        [["g", self.roster.glyph_of(node)]],
+                        [["dim", "saw "], seen],
+                        f"{used.strategy} · {used.queues}",
+                    ]
+                )
         conflict, words = self.model.verdict(self.living())
         verdict: Parts = [["tag" if conflict else "b", words]] if rows else [["dim", "no sum yet"]]
-        made = block("inputs each one used for its sum", rows=[*rows, ["", verdict, ""]], ruled=False, num=[2])
+        made = block(
+            "inputs each one used for its sum",
+            rows=[*rows, ["", verdict, ""]],
+            ruled=False,
+            num=[2],
+        )
         return made
 
     def _steps_block(self, flag: Flag | None, now: int) -> list[Block]:
@@ -387,7 +498,15 @@ class RebalancePicture:
                 who = listing(map(label, span.owners)) or "nobody"
                 words = {"one": who, "frozen": f"{who} (frozen)", "many": f"{who} (two owners)"}
                 begin = numbers.clock(span.start - self.started_micros)
-                rows.append([queue_name(queue), words.get(span.kind, who), begin, end, numbers.duration(span.length(now))])
+                rows.append(
+                    [
+                        queue_name(queue),
+                        words.get(span.kind, who),
+                        begin,
+                        end,
+                        numbers.duration(span.length(now)),
+                    ]
+                )
         return block(cols=["queue", "owner", "from", "to", "length"], rows=rows, num=[2, 3, 4])
 
     def owners_text(self) -> str:
@@ -418,13 +537,17 @@ class RebalancePicture:
         return found or None
 
 
-def open_spans_sentence(picture: RebalancePicture, spans: list[tuple[Queue, Span]], now: int) -> Parts:
+def open_spans_sentence(
+    picture: RebalancePicture, spans: list[tuple[Queue, Span]], now: int
+) -> Parts:
     length = max(span.length(now) for _, span in spans)
     _, verdict = picture.model.verdict(picture.living())
     have = "has" if len(spans) == 1 else "have"
     queues = queue_span(q for q, _ in spans)
     words = verdict[0].upper() + verdict[1:] + "."
-    return say("rebalance.twice", queues=queues, have=have, length=numbers.duration(length), verdict=words)
+    return say(
+        "rebalance.twice", queues=queues, have=have, length=numbers.duration(length), verdict=words
+    )
 
 
 def flag_sentence(picture: RebalancePicture, flag: Flag, now: int) -> Parts:
@@ -437,17 +560,28 @@ def flag_sentence(picture: RebalancePicture, flag: Flag, now: int) -> Parts:
     again = model.again(flag)
     more = clause("effect.again", messages=numbers.many(again, "message")) if again else ""
     calm = "" if flag.kind == "broker" else clause("effect.none")
-    values = {"who": who, "effects": (texts or calm).rstrip(), "again": f" {more}" if more else "", "owners": picture.owners_text()}
+    values = {
+        "who": who,
+        "effects": (texts or calm).rstrip(),
+        "again": f" {more}" if more else "",
+        "owners": picture.owners_text(),
+    }
     if flag.kind == "broker":
         what = flag.word.removeprefix(f"{who} ")
-        return say("rebalance.broker", who=who, what=f"got {what}", effects=texts, owners=values["owners"])
+        return say(
+            "rebalance.broker", who=who, what=f"got {what}", effects=texts, owners=values["owners"]
+        )
     if flag.kind == "woke":
         two = effects.get("many")
-        values["believing"] = f" still believing it owned **{queue_span(two.queues)}**" if two else ""
+        values["believing"] = (
+            f" still believing it owned **{queue_span(two.queues)}**" if two else ""
+        )
     return say(f"rebalance.{flag.kind}", **values)
 
 
-def _frozen_sentence(picture: RebalancePicture, flag: Flag, effect: Effect | None, now: int) -> Parts:
+def _frozen_sentence(
+    picture: RebalancePicture, flag: Flag, effect: Effect | None, now: int
+) -> Parts:
     who = label(flag.node)
     if effect is None:
         return say("rebalance.frozen_idle", who=who)
@@ -486,14 +620,21 @@ def _effect_clause(effect: Effect) -> str:
     kind = "effect.gap" if effect.kind == "nobody" else "effect.two"
     have = "has" if len(effect.queues) == 1 else "have"
     length = numbers.between(effect.least, effect.most)
-    return clause(f"{kind}_open" if effect.open else kind, queues=queue_span(effect.queues), length=length, have=have)
+    return clause(
+        f"{kind}_open" if effect.open else kind,
+        queues=queue_span(effect.queues),
+        length=length,
+        have=have,
+    )
 
 
 def _effect_words(effect: Effect | None) -> Any:
     if effect is None:
         return "0 ms"
     more = " so far" if effect.open else ""
-    return [["b", f"{numbers.many(len(effect.queues), 'queue')}, {numbers.duration(effect.most)}{more}"]]
+    return [
+        ["b", f"{numbers.many(len(effect.queues), 'queue')}, {numbers.duration(effect.most)}{more}"]
+    ]
 
 
 def _offset_text(micros: int) -> str:
@@ -562,18 +703,24 @@ class Bars:
         self.trace_of = {node: place * 2 for place, node in enumerate(consumers)}
         self._step = 2 * len(consumers)
         self._first = 0
-        self._bars: dict[int, list[tuple[float, float, float, float]]] = {t: [] for t in range(self._step)}
+        self._bars: dict[int, list[tuple[float, float, float, float]]] = {
+            t: [] for t in range(self._step)
+        }
 
     def next_axis(self) -> None:
         self._first += self._step
         self._bars |= {t: [] for t in range(self._first, self._first + self._step)}
 
-    def add(self, node: str, frozen: bool, start: float, end: float, top: float, height: float) -> None:
+    def add(
+        self, node: str, frozen: bool, start: float, end: float, top: float, height: float
+    ) -> None:
         if node in self.trace_of and end > start:
             trace = self._first + self.trace_of[node] + frozen
             self._bars[trace].append((start, end - start, top + height / 2, height))
 
-    def add_span(self, span: Span, low: int, high: int, scale: Any, top: float, height: float) -> None:
+    def add_span(
+        self, span: Span, low: int, high: int, scale: Any, top: float, height: float
+    ) -> None:
         """One owner: full height; several share the height."""
         start, end = scale(max(span.start, low)), scale(min(span.end or high, high))
         part = height / max(1, len(span.owners))
@@ -596,13 +743,33 @@ def span_marks(
     start, end = scale(max(span.start, low)), scale(min(span.end or high, high))
     middle, box = top + height / 2, {"x0": start, "x1": end, "y0": top, "y1": top + height}
     name = label(span.owners[0]) if span.owners else ""
-    tag: Mark = {"k": "tag", "x": (start + end) / 2, "a": "middle", "y": middle, "from": start, "fit": end}
+    tag: Mark = {
+        "k": "tag",
+        "x": (start + end) / 2,
+        "a": "middle",
+        "y": middle,
+        "from": start,
+        "fit": end,
+    }
     if span.kind == "one":
         size = {"size": 10} if height < 14 else {}
-        return [{"k": "text", "x": start, "dx": 6, "y": middle, "t": name, "on": True, "fit": end, **size}]
+        return [
+            {
+                "k": "text",
+                "x": start,
+                "dx": 6,
+                "y": middle,
+                "t": name,
+                "on": True,
+                "fit": end,
+                **size,
+            }
+        ]
     more = " so far" if span.end is None else ""
     if span.kind == "frozen":
-        marks: list[Mark] = [{"k": "letter", "x": start, "y": middle, "t": name, "fit": end, "h": height}]
+        marks: list[Mark] = [
+            {"k": "letter", "x": start, "y": middle, "t": name, "fit": end, "h": height}
+        ]
         word = "frozen"
     elif span.kind == "nobody":
         marks = [{"k": "rect", **box, "line": "@ink", "dash": "4 3", "least": 3}]
@@ -615,7 +782,9 @@ def span_marks(
     return marks
 
 
-def _prediction_marks(prediction: tuple[float, float | None], unit_millis: float, y: float) -> Iterable[Mark]:
+def _prediction_marks(
+    prediction: tuple[float, float | None], unit_millis: float, y: float
+) -> Iterable[Mark]:
     said, was = prediction
     place = {"xa": "x2", "ya": "y2", "y": y, "k": "shape", "s": "diamond", "r": 6, "line": "@ink"}
     yield {**place, "x": said / unit_millis, "fill": "@bg", "tip": f"you said {said:g} ms"}
@@ -625,6 +794,7 @@ def _prediction_marks(prediction: tuple[float, float | None], unit_millis: float
 
 def key_items() -> list[Parts]:
     """The key under the picture."""
+
     def box(*marks: Mark) -> list[Any]:
         return ["svg", {"w": 34, "h": 14, "m": list(marks)}]
 
@@ -635,9 +805,11 @@ def key_items() -> list[Parts]:
         [box({**area, "hatch": "C1"}), "owner frozen, nobody serves"],
         [box({**area, "line": "@ink", "dash": "4 3"}), "nobody owns it"],
         [
-            box({**half, "y0": 1, "y1": 7, "fill": "@C1"}, {**half, "y0": 7, "y1": 13, "fill": "@C3"}, {**area, "line": "@ink", "w": 2}),
+            box(
+                {**half, "y0": 1, "y1": 7, "fill": "@C1"},
+                {**half, "y0": 7, "y1": 13, "fill": "@C3"},
+                {**area, "line": "@ink", "w": 2},
+            ),
             "two own it: messages handled twice",
         ],
     ]
-
-

@@ -300,7 +300,10 @@ class RosterModel:
 
     def _counted(self, event: Event) -> None:
         person = self._at(event.process)
-        person.sent, person.failed = int(event.fields["sent"] or 0), int(event.fields["failed"] or 0)
+        person.sent, person.failed = (
+            int(event.fields["sent"] or 0),
+            int(event.fields["failed"] or 0),
+        )
 
     def _cut(self, event: Event) -> None:
         pair = (str(event.fields["node"]), str(event.fields["peer"]))

@@ -27,7 +27,11 @@ def _place(event: Event) -> tuple[str, str, int]:
 def around(events: Sequence[Event], breaking: Event) -> Breach:
     """The breaking event with its neighbours on the same queue."""
     place = _place(breaking)
-    same = [e for e in events if e.name in LIVE_EVENTS and (_place(e) == place or e.name == "node.exited")]
+    same = [
+        e
+        for e in events
+        if e.name in LIVE_EVENTS and (_place(e) == place or e.name == "node.exited")
+    ]
     position = same.index(breaking)
     first = max(0, position - AROUND)
     return Breach(same[first : position + AROUND + 1], position - first)
@@ -36,7 +40,12 @@ def around(events: Sequence[Event], breaking: Event) -> Breach:
 def _commit_passes(events: Sequence[Event]) -> Breach | None:
     running: dict[tuple[str, str, str, int], set[int]] = {}
     for event in events:
-        if event.name not in ("consumer.listener.started", "consumer.listener.complete", "offset.updated", "offset.reported"):
+        if event.name not in (
+            "consumer.listener.started",
+            "consumer.listener.complete",
+            "offset.updated",
+            "offset.reported",
+        ):
             continue
         key = (event.process, *_place(event))
         offset = int(event.fields["queue_offset"] or 0)
@@ -94,7 +103,9 @@ def _skipped(events: Sequence[Event]) -> Breach | None:
             start = int(event.fields["queue_offset"] or 0)
             place = _place(event)
             first.setdefault(place, start)
-            got.setdefault(place, set()).update(range(start, start + int(event.fields["count"] or 1)))
+            got.setdefault(place, set()).update(
+                range(start, start + int(event.fields["count"] or 1))
+            )
         elif event.name == "broker.offset.committed":
             place, offset = _place(event), int(event.fields["queue_offset"] or 0)
             missing = set(range(first.get(place, offset), offset)) - got.get(place, set())
@@ -131,5 +142,7 @@ ONE_OWNER = Rule(
 NONE_SKIPPED = Rule(
     "no message is skipped.", _skipped, "Repeated is allowed, lost is not.",
 )  # fmt: skip
-ALL_HANDLED = Rule("every stored message reaches a listener.", _all_handled, "No queue is left alone.")
+ALL_HANDLED = Rule(
+    "every stored message reaches a listener.", _all_handled, "No queue is left alone."
+)
 EVERY_RUN = (COMMIT_NEVER_PASSES, COMMIT_NEVER_GOES_BACK, ONE_OWNER, NONE_SKIPPED)
