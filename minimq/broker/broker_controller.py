@@ -9,37 +9,43 @@ Differs: each pool of threads is a bounded queue of the dispatcher; the tasks of
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 from minimq.broker.broker_config import LIVE_SETTINGS, BrokerConfig
+from minimq.broker.broker_fast_failure import BrokerFastFailure
 from minimq.broker.broker_outer_api import BrokerIdentity, BrokerOuterAPI
 from minimq.broker.broker_ports import BrokerPorts
 from minimq.broker.broker_stats_manager import SAMPLE_MILLIS, BrokerStatsManager
 from minimq.broker.config_tables import ConfigTables
 from minimq.broker.consumer_manager import ConsumerManager
 from minimq.broker.consumer_offset_manager import ConsumerOffsetManager
+from minimq.broker.later_answers import LaterAnswers
 from minimq.broker.processor.client_manage import ClientManageProcessor
-from minimq.broker.processor.consumer_manage import ConsumerManageProcessor
-from minimq.broker.processor.consumer_send_back import ConsumerSendBackProcessor
 from minimq.broker.processor.pull_message import PullMessageProcessor
-from minimq.broker.processor.queue_offsets import QueueOffsetsProcessor
 from minimq.broker.processor.send_message import SendMessageProcessor
+from minimq.broker.processors import register_processors
 from minimq.broker.producer_manager import ProducerManager
 from minimq.broker.pull_request_hold_service import PullRequestHoldService
 from minimq.broker.rebalance_lock_manager import RebalanceLockManager
 from minimq.broker.scheduled_task import ScheduledTask
+from minimq.broker.slave_synchronize import SlaveSynchronize
 from minimq.broker.subscription_group_manager import SubscriptionGroupManager
 from minimq.broker.topic_config_manager import TopicConfigManager
+from minimq.broker.transaction.transactional_message_check_service import (
+    TransactionalMessageCheckService,
+)
+from minimq.broker.transaction.transactional_message_service import TransactionalMessageService
 from minimq.common.host import Host
 from minimq.common.mix_all import MASTER_ID
 from minimq.common.service_task import ServiceTask
-from minimq.common.settings import with_setting
+from minimq.common.settings import to_properties, with_setting
 from minimq.errors import ConfigError
 from minimq.protocol.config_body import TopicConfig
 from minimq.protocol.message_codec import encode_host
-from minimq.protocol.request_code import RequestCode
+from minimq.protocol.response_code import ResponseCode
 from minimq.remoting.connection import Connection
-from minimq.remoting.request_dispatcher import ProcessorQueue, RequestDispatcher
+from minimq.remoting.request_dispatcher import RequestDispatcher, ResponseError
 from minimq.store.message_store import DefaultMessageStore
 from minimq.store.store_config import MessageStoreConfig
 from minimq.telemetry import catalog
@@ -47,6 +53,8 @@ from minimq.telemetry import catalog
 FIRST_REGISTER_MILLIS = 10_000
 FIRST_PERSIST_MILLIS = 10_000
 CLIENT_SCAN_MILLIS = 10_000
+FIRST_SYNC_MILLIS = 3_000
+SYNC_MILLIS = 10_000
 REPUT_DELAY_KNOB = "reputDelayMillis"
 
 
@@ -83,13 +91,19 @@ class BrokerController:
         self.hold_service = PullRequestHoldService(self)
         self.broker_outer_api = BrokerOuterAPI(host, self.config.namesrv_addresses)
         self.dispatcher = RequestDispatcher(host)
-        self._register_processors()
+        self.later_answers = LaterAnswers()
+        self.send_message_processor = SendMessageProcessor(self)
+        self.pull_message_processor = PullMessageProcessor(self)
+        self.client_manage_processor = ClientManageProcessor(self)
+        self.transactional_message_service = TransactionalMessageService(self)
+        self.slave_synchronize = SlaveSynchronize(self)
+        register_processors(self)
         self.ports = BrokerPorts(host, self.dispatcher, self.on_channel_closed)
         self.accepts_sends = False
         self._tasks = self._scheduled_tasks()
         self._registering_soon = False
         self._running = False
-        self._started_millis = 0
+        self.started_millis = 0
 
     def _check_config(self) -> None:
         if self.is_slave and self.config.broker_id <= MASTER_ID:
@@ -101,43 +115,11 @@ class BrokerController:
         if self.config.enable_property_filter:
             raise ConfigError("enablePropertyFilter=true: SQL92 subscriptions are not offered here")
 
-    def _register_processors(self) -> None:
-        config, register = self.config, self.dispatcher.register
-        self.send_message_processor = SendMessageProcessor(self)
-        self.pull_message_processor = PullMessageProcessor(self)
-        self.client_manage_processor = ClientManageProcessor(self)
-        code = RequestCode
-        sends = ProcessorQueue("SendMessageThread", config.send_thread_pool_queue_capacity)
-        codes = (code.SEND_MESSAGE, code.SEND_MESSAGE_V2, code.SEND_BATCH_MESSAGE)
-        register(codes, self.send_message_processor.process_request, sends)
-        back = ConsumerSendBackProcessor(self)
-        register([code.CONSUMER_SEND_MSG_BACK], back.process_request, sends)
-        pulls = ProcessorQueue("PullMessageThread", config.pull_thread_pool_queue_capacity)
-        register([code.PULL_MESSAGE], self.pull_message_processor.process_request, pulls)
-        clients = self.client_manage_processor.process_request
-        heartbeats = ProcessorQueue("HeartbeatThread", config.heartbeat_thread_pool_queue_capacity)
-        register([code.HEART_BEAT], clients, heartbeats)
-        farewells = ProcessorQueue(
-            "ClientManageThread", config.client_manager_thread_pool_queue_capacity
-        )
-        register([code.UNREGISTER_CLIENT, code.CHECK_CLIENT_CONFIG], clients, farewells)
-        members = ProcessorQueue(
-            "ConsumerManageThread", config.consumer_manager_thread_pool_queue_capacity
-        )
-        codes = (
-            code.GET_CONSUMER_LIST_BY_GROUP,
-            code.UPDATE_CONSUMER_OFFSET,
-            code.QUERY_CONSUMER_OFFSET,
-        )
-        register(codes, ConsumerManageProcessor(self).process_request, members)
-        admin = ProcessorQueue("AdminBrokerThread")
-        offsets = QueueOffsetsProcessor(self)
-        register(offsets.handlers, offsets.process_request, admin)
-
     def _scheduled_tasks(self) -> list[ServiceTask]:
         host = self.host
-        return [
+        tasks: list[ServiceTask] = [
             self.hold_service,
+            BrokerFastFailure(self),
             ScheduledTask(
                 host,
                 "BrokerRegisterService",
@@ -164,9 +146,24 @@ class BrokerController:
                 "BrokerStatsThread",
                 SAMPLE_MILLIS,
                 lambda: SAMPLE_MILLIS,
-                lambda: self.stats.sample(host.clock.now_millis()),
+                self._sample,
             ),
         ]
+        if self.is_slave:
+            sync = ScheduledTask(
+                host,
+                "SlaveSynchronize",
+                FIRST_SYNC_MILLIS,
+                lambda: SYNC_MILLIS,
+                self.slave_synchronize.sync_all,
+            )
+            return [*tasks, sync]
+        return [*tasks, TransactionalMessageCheckService(self)]
+
+    def _sample(self) -> None:
+        now = self.host.clock.now_millis()
+        day = datetime.fromtimestamp(now / 1_000, tz=self.host.time_zone).toordinal()
+        self.stats.sample(now, day)
 
     # -- who we are ------------------------------------------------------------------------------
 
@@ -219,7 +216,7 @@ class BrokerController:
         self.broker_outer_api.start()
         for task in self._tasks:
             task.start()
-        self._started_millis = self.host.clock.now_millis()
+        self.started_millis = self.host.clock.now_millis()
         self._running = self.accepts_sends = True
         await self.register_broker_all(force=True)
         return self.address
@@ -228,6 +225,7 @@ class BrokerController:
         """In order: no more requests, then goodbye to the name servers, then the files."""
         self._running = self.accepts_sends = False
         await self.ports.shutdown()
+        self.later_answers.kill()
         for task in self._tasks:
             await task.shutdown()
         await self.broker_outer_api.unregister_broker_all(self.identity)
@@ -242,6 +240,7 @@ class BrokerController:
         self._running = self.accepts_sends = False
         for task in self._tasks:
             task.kill()
+        self.later_answers.kill()
         self.ports.kill()
         self.broker_outer_api.kill()
         self.message_store.kill()
@@ -273,6 +272,8 @@ class BrokerController:
         for result in results:
             if result.kv_table:
                 topics.update_order_topic_config(result.kv_table)
+            if self.is_slave:
+                self.slave_synchronize.master_addr = result.master_addr
 
     def register_soon(self) -> None:
         """Once for all that changes in this turn of the loop."""
@@ -329,14 +330,34 @@ class BrokerController:
                 client,
             )
 
+    def existing_topic(self, name: str) -> TopicConfig:
+        topic = self.topic_config_manager.select_topic_config(name)
+        if topic is None:
+            raise ResponseError(ResponseCode.TOPIC_NOT_EXIST, f"topic[{name}] not exist")
+        return topic
+
+    # -- settings --------------------------------------------------------------------------------
+
+    def all_config(self) -> dict[str, str]:
+        """Both configs under their property names."""
+        return {**to_properties(self.config), **to_properties(self.store_config)}
+
+    def is_live_setting(self, name: str) -> bool:
+        return name in LIVE_SETTINGS or name == REPUT_DELAY_KNOB
+
+    def check_knob(self, name: str, value: Any) -> BrokerConfig:
+        """The config with this setting changed; ConfigError if that cannot be."""
+        changed = with_setting(self.config, name, value)
+        if name not in LIVE_SETTINGS:
+            raise ConfigError(f"setting {name!r} cannot be changed while running")
+        return changed
+
     def set_knob(self, name: str, value: Any) -> None:
         """Change a setting of the running broker; ConfigError if only a start reads it."""
         if name == REPUT_DELAY_KNOB:
             self.message_store.set_reput_delay(float(value))
             return
-        changed = with_setting(self.config, name, value)
-        if name not in LIVE_SETTINGS:
-            raise ConfigError(f"setting {name!r} cannot be changed while running")
+        changed = self.check_knob(name, value)
         permission = self.config.broker_permission
         self.config = changed
         if changed.broker_permission != permission:
@@ -357,7 +378,7 @@ class BrokerController:
             "broker_role": self.store_config.broker_role.name,
             "cluster_name": self.config.broker_cluster_name,
             "address": self.address,
-            "uptime_millis": now - self._started_millis,
+            "uptime_millis": now - self.started_millis,
             "connections": self.ports.connection_count,
             "topics": self._topics_snapshot(),
             "consumers": self.consumer_manager.snapshot(),

@@ -51,6 +51,9 @@ class BrokerStatsManager:
         self.get_found_total = 0
         self.get_miss_total = 0
         self.counters: dict[str, dict[str, int]] = {name: {} for name in STATS_NAMES}
+        self.mornings = {"Put": (0, 0), "Get": (0, 0)}
+        """Totals at yesterday's and today's midnight."""
+        self._day = 0
         self._samples: deque[_Sample] = deque(maxlen=SAMPLES_MAX)
 
     # -- counting (hot path) ---------------------------------------------------------------------
@@ -90,7 +93,12 @@ class BrokerStatsManager:
 
     # -- rates -----------------------------------------------------------------------------------
 
-    def sample(self, now_millis: int) -> None:
+    def sample(self, now_millis: int, day: int) -> None:
+        """Take a picture; `day` is the calendar day's number."""
+        if day != self._day:
+            for direction, total in (("Put", self.put_total), ("Get", self.get_total)):
+                self.mornings[direction] = (self.mornings[direction][1], total if self._day else 0)
+            self._day = day
         keyed = {name: dict(table) for name, table in self.counters.items()}
         self._samples.append((now_millis, self._totals(), keyed))
 

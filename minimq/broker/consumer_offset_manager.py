@@ -67,16 +67,9 @@ class ConsumerOffsetManager:
     def remove_offset(self, group: str) -> None:
         """Java: removeOffset, with a deleted group."""
         for topic in self.which_topic_by_consumer(group):
-            self._remove(f"{topic}@{group}")
-
-    def remove_topic(self, topic: str) -> None:
-        """With a deleted topic."""
-        for group in self.which_group_by_topic(topic):
-            self._remove(f"{topic}@{group}")
-
-    def _remove(self, key: str) -> None:
-        for queue_id in self.offset_table.pop(key):
-            self.changed[(key, queue_id)] = None
+            key = f"{topic}@{group}"
+            for queue_id in self.offset_table.pop(key):
+                self.changed[(key, queue_id)] = None
 
     def query_min_offset_in_all_group(self, topic: str, filter_groups: list[str]) -> dict[int, int]:
         """The smallest offset of each queue over all groups but those."""

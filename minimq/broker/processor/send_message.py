@@ -9,7 +9,8 @@ Differs: properties stay one text from the wire to the log, as long as nothing i
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from minimq.broker.processor.send_answer import STORED_CODES, code_and_remark
 from minimq.broker.transaction.transactional_message_bridge import parse_half_message
@@ -47,49 +48,63 @@ UNIT_SUB_FLAG = 0x2
 MULTI_TAG = "MULTI_TAG"
 BORN_HOST_ATTRIBUTE = "born_host"
 
-V1_NAMES = [
-    "producerGroup", "topic", "defaultTopic", "defaultTopicQueueNums", "queueId", "sysFlag",
-    "bornTimestamp", "flag", "properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes",
-    "batch",
-]  # fmt: skip
-V2_NAMES = list("abcdefghijklm")
 
-
-class SendRequest:
+class SendRequest(NamedTuple):
     """The fields of a send, in either spelling."""
 
-    __slots__ = (
-        "batch",
-        "born_timestamp",
-        "default_topic",
-        "flag",
-        "max_reconsume_times",
-        "properties",
-        "queue_id",
-        "queue_nums",
-        "reconsume_times",
-        "sys_flag",
-        "topic",
-        "unit_mode",
-    )
+    producer_group: str
+    topic: str
+    default_topic: str
+    queue_nums: int
+    queue_id: int
+    sys_flag: int
+    born_timestamp: int
+    flag: int
+    properties: str
+    reconsume_times: int
+    unit_mode: bool
+    max_reconsume_times: str | None
+    batch: bool
 
-    def __init__(self, ext: dict[str, str], names: list[str]) -> None:
-        _, topic, default_topic, nums, queue_id, sys_flag, born, flag, *optional = names
-        self.topic = ext[topic]
-        self.default_topic = ext[default_topic]
-        self.queue_nums = int(ext[nums])
-        self.queue_id = int(ext[queue_id])
-        self.sys_flag = int(ext[sys_flag])
-        self.born_timestamp = int(ext[born])
-        self.flag = int(ext[flag])
-        get = ext.get
-        properties, times, unit_mode, max_times, batch = optional
-        self.properties = get(properties) or ""
-        self.reconsume_times = int(get(times) or 0)
-        self.max_reconsume_times = get(max_times)
-        unit, many = get(unit_mode), get(batch)
-        self.unit_mode = unit is not None and unit != "false" and read_bool(unit)
-        self.batch = many is not None and many != "false" and read_bool(many)
+
+class Spelling:
+    """How the fields of a send are called: V1 has words, V2 letters."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.required = itemgetter(*names[:8])
+        self.optional = tuple(names[8:])
+
+    def read(self, ext: dict[str, str]) -> SendRequest:
+        """KeyError or ValueError if a field is missing or no number."""
+        group, topic, template, queue_nums, queue_id, sys_flag, born, flag = self.required(ext)
+        properties, times, unit_mode, max_times, batch = map(ext.get, self.optional)
+        return SendRequest(
+            group,
+            topic,
+            template,
+            int(queue_nums),
+            int(queue_id),
+            int(sys_flag),
+            int(born),
+            int(flag),
+            properties or "",
+            int(times or 0),
+            unit_mode is not None and unit_mode != "false" and read_bool(unit_mode),
+            max_times,
+            batch is not None and batch != "false" and read_bool(batch),
+        )
+
+
+V1 = Spelling(
+    [
+        "producerGroup", "topic", "defaultTopic", "defaultTopicQueueNums", "queueId", "sysFlag",
+        "bornTimestamp", "flag", "properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes",
+        "batch",
+    ]
+)  # fmt: skip
+V2 = Spelling(list("abcdefghijklm"))
+V1_CODES = frozenset({int(RequestCode.SEND_MESSAGE), int(RequestCode.SEND_REPLY_MESSAGE)})
+"""Only asked with `in`."""
 
 
 class SendMessageProcessor:
@@ -115,14 +130,13 @@ class SendMessageProcessor:
     # -- checks ----------------------------------------------------------------------------------
 
     def parse(self, request: RemotingCommand) -> SendRequest:
-        ext = request.ext_fields
-        v1 = request.code in (RequestCode.SEND_MESSAGE, RequestCode.SEND_REPLY_MESSAGE)
+        v1 = request.code in V1_CODES
         try:
-            return SendRequest(ext, V1_NAMES if v1 else V2_NAMES)
+            return (V1 if v1 else V2).read(request.ext_fields)
         except (KeyError, ValueError):
             # Names the field that is missing or wrong.
             read = SendMessageRequestHeader.from_ext if v1 else SendMessageRequestHeader.from_ext_v2
-            read(ext)
+            read(request.ext_fields)
             raise
 
     def check(self, connection: Connection, request: RemotingCommand, send: SendRequest) -> None:
@@ -181,9 +195,9 @@ class SendMessageProcessor:
 
     def refusal(self, code: int, remark: str) -> ResponseError:
         """An answer that carries the region fields, as Java's do on failure too."""
-        return ResponseError(code, remark, self._region())
+        return ResponseError(code, remark, self.region())
 
-    def _region(self) -> dict[str, str]:
+    def region(self) -> dict[str, str]:
         config = self.controller.config
         return {"MSG_REGION": config.region_id, "TRACE_ON": "true" if config.trace_on else "false"}
 
@@ -370,7 +384,7 @@ class SendMessageProcessor:
             }
         else:
             self.controller.stats.put_failed()
-            ext = self._region()
+            ext = self.region()
         if self.host.recorder.listening:
             self._tell(request, result, topic, queue_id, int(code))
         response = RemotingCommand(code, request.opaque, RESPONSE_FLAG, ext, b"", remark)
