@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import random
 import socket
 from typing import Any, cast
@@ -18,6 +19,9 @@ from minimq.errors import RemotingConnectError
 BACKLOG = 1_024
 WRITE_BUFFER_HIGH_BYTES = 4 * 1024 * 1024
 """Beyond it a connection stops reading its peer's requests until the peer reads our answers."""
+READ_BYTES = 64 * 1024
+"""Of one read. asyncio's 256 KiB is above malloc's threshold: each read, however small, would map
+and unmap fresh memory."""
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -33,6 +37,7 @@ def tune(transport: asyncio.BaseTransport) -> None:
     sock = transport.get_extra_info("socket")
     if sock is not None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        cast(Any, transport).max_size = READ_BYTES
     cast(asyncio.Transport, transport).set_write_buffer_limits(WRITE_BUFFER_HIGH_BYTES)
 
 
@@ -229,7 +234,9 @@ class MemoryStream(asyncio.Transport):
 
     def _post(self, data: bytes | None) -> None:
         loop = asyncio.get_running_loop()
-        arrival = max(self._last_arrival, loop.time() + self.owner.network.delay_seconds())
+        # Strictly later than the one before: the loop's timers keep no order among equal times.
+        after_last = math.nextafter(self._last_arrival, math.inf)
+        arrival = max(after_last, loop.time() + self.owner.network.delay_seconds())
         self._last_arrival = arrival
         loop.call_at(arrival, self.far.arrive, data, context=self.far.owner.context)
 
