@@ -48,6 +48,7 @@ class Cluster(ABC):
         self._listeners = 0
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
+        self._changes = 0
 
     # -- what differs between live and simulated ---------------------------------------------------
 
@@ -310,7 +311,7 @@ class Cluster(ABC):
             elif "facts" in notice:
                 self._facts.update(notice["facts"])
                 self.run_folder = self._facts.get("folder", "")
-            self._changed.notify_all()
+            self._tell_waiters()
 
     def _take_events(self, events: Iterable[Event], dropped: int = 0) -> None:
         events = list(events)
@@ -323,7 +324,11 @@ class Cluster(ABC):
                     self._reports.clear()
             self.events.dropped += dropped
             self.events.extend(events)
-            self._changed.notify_all()
+            self._tell_waiters()
+
+    def _tell_waiters(self) -> None:
+        self._changes += 1
+        self._changed.notify_all()
 
     def _missing(self, condition: Condition | None) -> str | None:
         """None when the condition holds, else what is missing."""

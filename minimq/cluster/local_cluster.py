@@ -31,6 +31,8 @@ FORGOTTEN_SECONDS = 180.0
 """A cluster whose page has sent no beat for so long, and has none open, is closed."""
 WATCH_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.05
+"""A condition may hang on something that is no event."""
 
 
 class LocalCluster(Cluster):
@@ -74,14 +76,19 @@ class LocalCluster(Cluster):
         self, condition: Condition | None = None, timeout: float = READY_SECONDS
     ) -> None:
         deadline = time.monotonic() + timeout
-        with self._changed:
-            while (missing := self._missing(condition)) is not None:
-                if self.closed:
-                    raise ClusterError(f"{missing}, and the cluster is closed")
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise ClusterError(f"{missing}, {timeout:.1f} s")
-                self._changed.wait(min(left, 0.05))
+        while True:
+            seen = self._changes
+            missing = self._missing(condition)  # without the lock: it may make calls itself
+            if missing is None:
+                return
+            if self.closed:
+                raise ClusterError(f"{missing}, and the cluster is closed")
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise ClusterError(f"{missing}, {timeout:.1f} s")
+            with self._changed:
+                if self._changes == seen:
+                    self._changed.wait(min(left, LOOK_AGAIN_SECONDS))
 
     def heartbeat(self) -> None:
         """A page that shows this cluster is alive. Without a first beat nothing is ever closed."""
@@ -132,8 +139,8 @@ class LocalCluster(Cluster):
         while not self.closed:
             try:
                 readable, _, _ = select.select([self._socket], [], [], WATCH_SECONDS)
+                self._check_forgotten()
                 if not readable:
-                    self._check_forgotten()
                     continue
                 data = self._socket.recv(256 * 1024)
             except BlockingIOError:
