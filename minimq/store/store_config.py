@@ -76,8 +76,8 @@ class MessageStoreConfig:
     """brokerRole: ASYNC_MASTER, SYNC_MASTER or SLAVE."""
     slave_timeout: int = 3_000
     """slaveTimeout: how long a SYNC_MASTER send waits for a slave."""
-    ha_listen_port: int = 10_912
-    """haListenPort: where slaves connect; 0 takes a free one."""
+    ha_listen_port: int = 0
+    """haListenPort: where slaves connect; 0 takes a free one (Java: listenPort + 1)."""
     ha_master_address: str = ""
     """haMasterAddress: fixed master of a slave; else it comes with the registration."""
     ha_send_heartbeat_interval: int = 5_000

@@ -286,18 +286,16 @@ def test_old_messages_come_in_smaller_answers_and_suggest_the_slave():
     run_virtual(main())
 
 
-def test_a_full_disk_is_said_and_survived():
+def no_space(offset, data):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_said_and_survived(monkeypatch):
     async def main():
         files = MemoryFileSystem()
         store = open_store(files)
         put(store, b"before")
-        file = files._files[f"commitlog/{0:020d}"]
-        write = file.write
-
-        def no_space(offset, data):
-            raise OSError(28, "No space left on device")
-
-        file.write = no_space
+        monkeypatch.setattr(files._files[f"commitlog/{0:020d}"], "write", no_space)
         refused = store.put_message(message(b"lost"))
         assert refused.status is PutMessageStatus.SERVICE_NOT_AVAILABLE
         assert "No space left" in refused.remark
@@ -305,7 +303,7 @@ def test_a_full_disk_is_said_and_survived():
         again = store.put_message(message(b"lost"))
         assert again.status is PutMessageStatus.SERVICE_NOT_AVAILABLE
         assert [m.body for m in read_queue(store)] == [b"before"]
-        file.write = write
+        monkeypatch.undo()
         await asyncio.sleep(75)  # virtual: the next look at the disk
         put(store, b"after")
         assert [m.body for m in read_queue(store)] == [b"before", b"after"]
@@ -314,24 +312,18 @@ def test_a_full_disk_is_said_and_survived():
     run_virtual(main())
 
 
-def test_a_queue_that_cannot_be_written_loses_nothing():
+def test_a_queue_that_cannot_be_written_loses_nothing(monkeypatch):
     async def main():
         files = MemoryFileSystem()
         store = open_store(files)
         put(store, b"1")
-        queue_file = files._files[f"consumequeue/T/0/{0:020d}"]
-        write = queue_file.write
-
-        def no_space(offset, data):
-            raise OSError(28, "No space left on device")
-
-        queue_file.write = no_space
+        monkeypatch.setattr(files._files[f"consumequeue/T/0/{0:020d}"], "write", no_space)
         put(store, b"2", b"3")
         assert store.get_max_offset_in_queue("T", 0) == 1
         await asyncio.sleep(40)  # virtual: thirty tries
         refused = store.put_message(message(b"4"))
         assert refused.status is PutMessageStatus.SERVICE_NOT_AVAILABLE
-        queue_file.write = write
+        monkeypatch.undo()
         await asyncio.sleep(2)
         assert [m.body for m in read_queue(store)] == [b"1", b"2", b"3"]
         put(store, b"5")
