@@ -8,8 +8,11 @@ from minimq.client.consumer.listener import (
     MessageListenerConcurrently,
     MessageListenerOrderly,
 )
+from minimq.client.consumer.lite_pull_consumer import DefaultLitePullConsumer
 from minimq.client.consumer.message_selector import MessageSelector
+from minimq.client.consumer.mq_pull_consumer import DefaultMQPullConsumer
 from minimq.client.consumer.mq_push_consumer import DefaultMQPushConsumer
+from minimq.client.consumer.pull_result import PullResult, PullStatus
 from minimq.client.producer.message_queue_selector import (
     SelectMessageQueueByRandom,
     select_message_queue_by_hash,
@@ -32,7 +35,9 @@ __all__ = [
     "ConsumeFromWhere",
     "ConsumeOrderlyContext",
     "ConsumeOrderlyStatus",
+    "DefaultLitePullConsumer",
     "DefaultMQProducer",
+    "DefaultMQPullConsumer",
     "DefaultMQPushConsumer",
     "LocalTransactionState",
     "Message",
@@ -42,6 +47,8 @@ __all__ = [
     "MessageModel",
     "MessageQueue",
     "MessageSelector",
+    "PullResult",
+    "PullStatus",
     "SelectMessageQueueByRandom",
     "SendResult",
     "SendStatus",

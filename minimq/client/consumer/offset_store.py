@@ -37,6 +37,7 @@ class OffsetStore(Protocol):
     """-1 of `read_offset`: none is stored; -2: the store could not be asked."""
 
     table: OffsetTable
+    group: str
 
     def load(self) -> None: ...
     def update_offset(self, mq: MessageQueue, offset: int, increase_only: bool) -> None: ...

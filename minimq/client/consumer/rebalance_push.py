@@ -9,22 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from minimq.client.consumer.consumer_config import (
-    DEFAULT_LOOK_BACK_MILLIS,
-    PushConsumerConfig,
-    parse_timestamp,
-)
-from minimq.client.consumer.offset_store import OffsetStore, ReadOffsetType
-from minimq.client.consumer.offset_table import NO_OFFSET
+from minimq.client.consumer.consumer_config import PushConsumerConfig
+from minimq.client.consumer.offset_store import OffsetStore
 from minimq.client.consumer.process_queue import ProcessQueue
+from minimq.client.consumer.pull_from_where import PullFromWhere
 from minimq.client.consumer.pull_request import PullRequest
 from minimq.client.consumer.rebalance import RebalanceImpl
 from minimq.common.message_queue import MessageQueue
-from minimq.common.mix_all import is_retry_topic
-from minimq.errors import MQClientError
-from minimq.protocol.consumer_enums import ConsumeFromWhere, MessageModel
-from minimq.protocol.response_code import ResponseCode
-from minimq.telemetry import catalog
+from minimq.protocol.consumer_enums import MessageModel
 
 if TYPE_CHECKING:
     from minimq.client.mq_client_instance import MQClientInstance
@@ -52,7 +44,7 @@ class RebalancePush(RebalanceImpl):
         self.config = config
         self.offset_store = offset_store
         self.orderly = orderly
-        self._started_millis = instance.host.clock.now_millis()
+        self._start = PullFromWhere(instance, offset_store, config.consume_timestamp)
 
     async def message_queue_changed(
         self, topic: str, all_queues: Sequence[MessageQueue], mine: Sequence[MessageQueue]
@@ -108,41 +100,5 @@ class RebalancePush(RebalanceImpl):
         for request in requests:
             self.instance.pull_message_service.execute_pull_request_immediately(request)
 
-    # -- where to begin --------------------------------------------------------------------------
-
     async def compute_pull_from_where(self, mq: MessageQueue) -> int:
-        """The stored position; without one, what consume_from_where says."""
-        source = "store"
-        offset = await self.offset_store.read_offset(mq, ReadOffsetType.READ_FROM_STORE)
-        if offset == NO_OFFSET:
-            offset, source = await self._first_offset(mq)
-        if offset < 0:
-            raise MQClientError(
-                "Failed to query consume offset from offset store", ResponseCode.QUERY_NOT_FOUND
-            )
-        self._emit(catalog.OFFSET_LOADED, mq.topic, mq.broker_name, mq.queue_id, offset, source)
-        return offset
-
-    async def _first_offset(self, mq: MessageQueue) -> tuple[int, str]:
-        where = self.config.consume_from_where
-        if where is ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET:
-            return 0, "first"
-        if where is ConsumeFromWhere.CONSUME_FROM_TIMESTAMP:
-            if is_retry_topic(mq.topic):
-                return await self._max_offset(mq), "max"
-            return await self._search_offset(mq), "timestamp"
-        if is_retry_topic(mq.topic):
-            return 0, "retry"
-        return await self._max_offset(mq), "max"
-
-    async def _max_offset(self, mq: MessageQueue) -> int:
-        address = await self.instance.find_master(mq.broker_name, mq.topic)
-        return await self.instance.mq_client_api.get_max_offset(address, mq)
-
-    async def _search_offset(self, mq: MessageQueue) -> int:
-        zone = self.instance.host.time_zone
-        timestamp = parse_timestamp(self.config.consume_timestamp, zone)
-        if timestamp is None:
-            timestamp = self._started_millis - DEFAULT_LOOK_BACK_MILLIS
-        address = await self.instance.find_master(mq.broker_name, mq.topic)
-        return await self.instance.mq_client_api.search_offset(address, mq, timestamp)
+        return await self._start.compute(mq, self.config.consume_from_where)

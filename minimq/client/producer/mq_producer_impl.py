@@ -155,16 +155,19 @@ class MQProducerImpl:
 
     # -- sending, waiting for the answer ---------------------------------------------------------
 
-    def prepare(self, message: Message) -> Outgoing:
+    def prepare(
+        self, message: Message, create_uniq_id: Callable[[], str] | None = None
+    ) -> Outgoing:
         """Refuse what a broker would refuse, then pack."""
+        create = create_uniq_id or self.create_uniq_id
         self.make_sure_state_ok()
         limit = self.config.max_message_size
         if not isinstance(message, MessageBatch):
             check_message(message, limit)
-            return prepare(message, self.config, self.create_uniq_id)
+            return prepare(message, self.config, create)
         for one in message:
             check_message(one, limit)
-        outgoing = prepare(message, self.config, self.create_uniq_id)
+        outgoing = prepare(message, self.config, create)
         check_body_size(len(outgoing.body), limit)
         return outgoing
 
