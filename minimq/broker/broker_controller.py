@@ -9,12 +9,19 @@ Differs: each pool of threads is a bounded queue of the dispatcher; the tasks of
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from minimq.acl.acl_client_rpc_hook import AclClientRPCHook, SessionCredentials
+from minimq.broker.broker_acl import BrokerAcl
 from minimq.broker.broker_config import LIVE_SETTINGS, BrokerConfig
 from minimq.broker.broker_fast_failure import BrokerFastFailure
-from minimq.broker.broker_outer_api import BrokerIdentity, BrokerOuterAPI
+from minimq.broker.broker_outer_api import (
+    BrokerIdentity,
+    BrokerOuterAPI,
+    RegisterBrokerResult,
+)
 from minimq.broker.broker_ports import BrokerPorts
 from minimq.broker.broker_stats_manager import SAMPLE_MILLIS, BrokerStatsManager
 from minimq.broker.config_tables import ConfigTables
@@ -64,7 +71,11 @@ class BrokerController:
         host: Host,
         config: BrokerConfig | None = None,
         store_config: MessageStoreConfig | None = None,
+        *,
+        acl_rules: Mapping[str, Any] | None = None,
+        session_credentials: SessionCredentials | None = None,
     ) -> None:
+        """`acl_rules` turns access control on; `session_credentials` sign what we send."""
         self.host = host
         self.config = config or BrokerConfig()
         self.store_config = store_config or MessageStoreConfig()
@@ -98,6 +109,10 @@ class BrokerController:
         self.transactional_message_service = TransactionalMessageService(self)
         self.slave_synchronize = SlaveSynchronize(self)
         register_processors(self)
+        self.acl = BrokerAcl(self, acl_rules) if acl_rules or self.config.acl_enable else None
+        if session_credentials is not None:
+            hook = AclClientRPCHook(session_credentials)
+            self.broker_outer_api.remoting_client.rpc_hooks.append(hook)
         self.ports = BrokerPorts(host, self.dispatcher, self.on_channel_closed)
         self.accepts_sends = False
         self._tasks = self._scheduled_tasks()
@@ -149,6 +164,8 @@ class BrokerController:
                 self._sample,
             ),
         ]
+        if self.acl is not None:
+            tasks.append(self.acl.watch_service)
         if self.is_slave:
             sync = ScheduledTask(
                 host,
@@ -186,7 +203,9 @@ class BrokerController:
 
     @property
     def ha_server_addr(self) -> str:
-        return f"{self.config.broker_ip2 or self.broker_ip1}:{self.store_config.ha_listen_port}"
+        """As slaves learn it from the name servers."""
+        port = self.message_store.ha.address.rpartition(":")[2] or "0"
+        return f"{self.config.broker_ip2 or self.broker_ip1}:{port}"
 
     @property
     def identity(self) -> BrokerIdentity:
@@ -204,10 +223,15 @@ class BrokerController:
     async def start(self) -> str:
         """Returns the address. StoreError: the folder is locked or damaged; OSError: port taken."""
         self.config_tables.load()
+        if self.acl is not None:
+            self.acl.load()
         self.message_store.load()
         try:
-            await self.ports.start(self.config.listen)
+            address = await self.ports.start(self.config.listen)
+            if not self.is_slave:
+                await self.message_store.ha.open(address.rpartition(":")[0])
         except OSError:
+            await self.ports.shutdown()
             await self.message_store.shutdown()
             raise
         self.message_store.store_host = encode_host(self.address)
@@ -273,7 +297,13 @@ class BrokerController:
             if result.kv_table:
                 topics.update_order_topic_config(result.kv_table)
             if self.is_slave:
-                self.slave_synchronize.master_addr = result.master_addr
+                self._master_is(result)
+
+    def _master_is(self, result: RegisterBrokerResult) -> None:
+        """A slave learns where its master is; without one it keeps what it has."""
+        self.slave_synchronize.master_addr = result.master_addr
+        if result.ha_server_addr:
+            self.message_store.ha_client.update_master_address(result.ha_server_addr)
 
     def register_soon(self) -> None:
         """Once for all that changes in this turn of the loop."""

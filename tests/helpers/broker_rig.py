@@ -63,6 +63,7 @@ class BrokerRig:
         store: dict[str, Any] | None = None,
         files: MemoryFileSystem | None = None,
         key: str | None = None,
+        acl_rules: dict[str, Any] | None = None,
         **settings: Any,
     ) -> BrokerController:
         host = virtual_host(
@@ -70,7 +71,8 @@ class BrokerRig:
         )
         given = {"broker_name": name, "namesrv_addr": self.namesrv.address,
                  "listen": "127.0.0.1:0", **settings}  # fmt: skip
-        broker = BrokerController(host, BrokerConfig(**given), small_store(**(store or {})))
+        store_config = small_store(**(store or {}))
+        broker = BrokerController(host, BrokerConfig(**given), store_config, acl_rules=acl_rules)
         self.brokers[key or name] = broker
         host.recorder.listening = True
         await broker.start()
