@@ -11,7 +11,7 @@ from tests.helpers.sources import ROOT, Import, files, imports, modules, name, t
 
 # From the top down. Neighbours in one line never import each other, except in the first.
 LAYERS: list[tuple[str, ...]] = [
-    ("minimq.__main__", "minimq.lab", "minimq.cli"),
+    ("minimq.__main__", "minimq.lab", "minimq.cli", "minimq.bench"),
     ("widgets",),
     ("minimq.cluster",),
     ("minimq", "minimq.aio"),  # the faces: what users import
@@ -23,7 +23,8 @@ LAYERS: list[tuple[str, ...]] = [
     ("minimq.common",),
     ("minimq.errors",),
 ]
-MAY_MEET = ({"minimq.__main__", "minimq.lab", "minimq.cli"}, {"minimq", "minimq.aio"},
+MAY_MEET = ({"minimq.__main__", "minimq.lab", "minimq.cli", "minimq.bench"},
+            {"minimq", "minimq.aio"},
             {"minimq.common.host", "minimq.common.service_task"})  # fmt: skip
 STORE_USERS = ("minimq.store", "minimq.broker", "minimq.cluster", "minimq.__main__", "minimq.cli")
 
