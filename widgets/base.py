@@ -159,7 +159,7 @@ class View(anywidget.AnyWidget):
 
     def state_now(self, now: int) -> dict[str, Any]:
         """Which of the six states this view is in, with its badge, words and buttons."""
-        life = str(self.cluster.state)
+        life = self._life()
         if self.roster.start_error:
             return _start_failed(*self.roster.start_error)
         if life == "starting":
@@ -177,9 +177,23 @@ class View(anywidget.AnyWidget):
         badge = "SIMULATED" if getattr(self.cluster, "simulated", False) else "LIVE"
         return {"badge": badge, "kind": "live", **(self.empty() or {})}
 
+    def _life(self) -> str:
+        """starting, live, recorded or closed."""
+        state = self.cluster.state
+        if not isinstance(state, dict):
+            return str(state)
+        if state.get("closed"):
+            return "closed"
+        waits = self.roster.ready_micros is None and not state.get("ready")
+        return "starting" if waits else "live"
+
+    def _events_so_far(self) -> int:
+        events = self.cluster.events
+        return int(getattr(events, "position", len(events)))
+
     def _paused_state(self, now: int) -> dict[str, Any]:
-        at, seen = self._stands or (now, len(self.cluster.events))
-        later = many(len(self.cluster.events) - seen, "event")
+        at, seen = self._stands or (now, self._events_so_far())
+        later = many(self._events_so_far() - seen, "event")
         text = say("paused", at=self.clock(at), now=self.clock(now), events=later)
         buttons = [{"t": "Go on", "act": {"do": "go_on"}, "main": True}]
         return {"kind": "paused", "badge": "VIEW PAUSED", "say": text, "buttons": buttons}
@@ -199,6 +213,8 @@ class View(anywidget.AnyWidget):
         match content.get("do"):
             case "source":
                 self.source = source_text(self.source_of, self.java)
+            case "alive":
+                getattr(self.cluster, "heartbeat", _nothing)()
             case "go_on":
                 self.paused = False
             case "refresh":
@@ -214,7 +230,7 @@ class View(anywidget.AnyWidget):
             self._guarded_refresh()
 
     def _pause_changed(self, change: Any) -> None:
-        self._stands = (self.now_micros, len(self.cluster.events)) if change["new"] else None
+        self._stands = (self.now_micros, self._events_so_far()) if change["new"] else None
         self._guarded_refresh()
 
     def _guarded_refresh(self) -> None:
@@ -229,6 +245,10 @@ class View(anywidget.AnyWidget):
 
     def _repr_text_(self) -> str:
         return f"{self.title}\n{self.sentence}"
+
+
+def _nothing() -> None:
+    """For clusters that need no heartbeat."""
 
 
 def submit(cluster: Any, verb: str, *args: Any, **options: Any) -> Any:

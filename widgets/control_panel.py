@@ -18,21 +18,25 @@ from widgets.view.control import panel, people_table
 from widgets.view.names import listing
 from widgets.view.ownership import OwnershipModel
 from widgets.view.parts import Parts
+from widgets.view.roster import RosterModel
 from widgets.view.sentences import say
 
 NODE_VERBS = ("kill", "terminate", "pause", "resume", "restart", "remove")
 VERBS = (*NODE_VERBS, "add_consumer", "add_producer", "heal", "reset")
-DEFAULT_WORK_MILLIS = 5.0
+DEFAULT_WORK_MILLIS = 0.0
+NEW_PRODUCER_RATE = 20
 CALLS_MAX = 32
 
 
 class Controls:
     """The calls that a panel has under way, and the messages of its buttons."""
 
-    def __init__(self, cluster: Any) -> None:
-        self.cluster = cluster
+    def __init__(self, cluster: Any, roster: RosterModel) -> None:
+        self.cluster, self.roster = cluster, roster
         self.work_millis = float(getattr(cluster, "work_millis", None) or DEFAULT_WORK_MILLIS)
         self.errors: dict[str, str] = {}
+        self.group: str | None = None
+        """New consumers join the group that the others are in."""
         self._calls: dict[tuple[str, str], tuple[Any, float]] = {}
 
     def handle(self, message: Mapping[str, Any]) -> bool:
@@ -52,7 +56,10 @@ class Controls:
                 self._start("set_rate", "", [message["node"], float(message["value"])])
             case "work":
                 self.work_millis = float(message["value"])
-                self._start("set_work_millis", "", [None, self.work_millis])
+                for person in self.roster.consumers():
+                    if person.really != "dead":
+                        args = [person.node, self.work_millis]
+                        self._start("set_work_millis", person.node, args)
             case _:
                 return False
         return True
@@ -73,8 +80,19 @@ class Controls:
         if key in self.pending() or len(self._calls) >= CALLS_MAX:
             return
         self.errors.pop(node or "cluster", None)
-        more = {"direction": direction} if direction else {}
-        self._calls[key] = (submit(self.cluster, verb, *args, **more), time.monotonic())
+        more: dict[str, Any] = {"direction": direction} if direction else {}
+        if verb == "add_consumer":
+            more = {"work_millis": self.work_millis} if self.work_millis else {}
+            if self.group:
+                more["group"] = self.group
+        elif verb == "add_producer":
+            more = {"rate": NEW_PRODUCER_RATE}
+        try:
+            call = submit(self.cluster, verb, *args, **more)
+        except Exception as error:  # a closed cluster refuses at once
+            self.errors[node or "cluster"] = f"{type(error).__name__}: {error}"
+            return
+        self._calls[key] = (call, time.monotonic())
 
     def _set_pace(self, factor: float) -> None:
         self.cluster.pace = factor
@@ -103,7 +121,7 @@ class ControlPanel(View):
     control = traitlets.Dict().tag(sync=True)
 
     def start(self) -> None:
-        self.controls = Controls(self.cluster)
+        self.controls = Controls(self.cluster, self.roster)
         self.ownership: OwnershipModel = self.hub.model("ownership", OwnershipModel)
 
     def draw(self, now_micros: int) -> dict[str, Any]:
@@ -113,6 +131,7 @@ class ControlPanel(View):
     def panel(self, now_micros: int) -> dict[str, Any]:
         topic = self.ownership.topic or "orders"
         controls = self.controls
+        controls.group = self.ownership.group
         return panel(
             self.roster, self.cluster.started_micros, now_micros, controls.pending(),
             controls.work_millis, topic, controls.errors,

@@ -43,7 +43,7 @@ class Playground(PlotView):
             ("traffic", self.topic), lambda: TrafficModel(self.topic)
         )
         self.log_model: EventLogModel = self.hub.model("log", EventLogModel)
-        self.controls = Controls(self.cluster)
+        self.controls = Controls(self.cluster, self.roster)
         self.drawing = PlaygroundPicture(
             self.rebalance, self.traffic, self.roster, self.cluster.started_micros
         )
@@ -67,6 +67,7 @@ class Playground(PlotView):
         started = self.cluster.started_micros
         picture = self.drawing.picture(now_micros)
         self.lines = log_picture(self.log_model, started, int(self.cluster.events.dropped))
+        self.controls.group = self.rebalance.ownership.group
         self.control = panel(
             self.roster, started, now_micros, self.controls.pending(), self.controls.work_millis,
             self.rebalance.ownership.topic or self.topic or "orders", self.controls.errors,

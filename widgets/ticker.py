@@ -55,9 +55,23 @@ class Hub:
     """What the ticker knows of one cluster: shared models, and when something last happened."""
 
     def __init__(self, cluster: Any) -> None:
-        self.cluster = cluster
+        self._cluster = weakref.ref(cluster)
         self.busy_micros = 0
         self._followers: dict[Hashable, Follower] = {}
+        self._listens = False
+        self.listen(True)
+
+    @property
+    def cluster(self) -> Any:
+        """The views keep it alive, the hub does not."""
+        return self._cluster()
+
+    def listen(self, on: bool) -> None:
+        """Ask the cluster for detail events while somebody looks."""
+        listening = getattr(self.cluster, "listening", None)
+        if listening is not None and on != self._listens:
+            self._listens = on
+            listening(on)
 
     def model(self, key: Hashable, make: Callable[[], Model]) -> Any:
         """The shared model of this key; a new one reads the events from the start."""
@@ -131,8 +145,10 @@ class Ticker:
     def wake(self) -> None:
         """Start the task if a loop runs here and it is not running yet."""
         self._idle_ticks = 0
-        if self._task is not None and not self._task.done():
+        if self.running:
             return
+        for view in self._views:
+            view.hub.listen(True)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -181,6 +197,8 @@ class Ticker:
             spent = self._now_seconds() - started
             visible = any(view.visible for view in self._views)
             await asyncio.sleep(max(0.01, (1 / PLOT_HZ if visible else 0.2) - spent))
+        for hub in list(self._hubs.values()):
+            hub.listen(False)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or task.exception() is None:

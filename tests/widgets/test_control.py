@@ -107,8 +107,13 @@ def test_dials_and_chips_call_the_cluster(view_of) -> None:
         {"do": "cut", "node": "consumer-3", "peer": "broker-a", "direction": "both"},
     ):
         view._message(view, message, [])
-    wait_for(lambda: len(view.cluster.calls) == 3 and view.cluster.pace == 5)
-    assert sorted(call[0] for call in view.cluster.calls) == ["cut", "set_rate", "set_work_millis"]
+    wait_for(lambda: len(view.cluster.calls) == 4 and view.cluster.pace == 5)
+    assert sorted(call[0] for call in view.cluster.calls) == [
+        "cut",
+        "set_rate",
+        "set_work_millis",
+        "set_work_millis",
+    ]
 
 
 def test_a_cut_link_is_seen_on_its_chip(view_of) -> None:

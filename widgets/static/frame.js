@@ -1,5 +1,5 @@
 // The common frame: title, badges, picture, sentence, twins, six states, keyboard, visibility.
-const LOST_AFTER_MS = 4000, SAY_AT_MOST_EVERY_MS = 2000;
+const LOST_AFTER_MS = 4000, ALIVE_EVERY_MS = 15000, SAY_AT_MOST_EVERY_MS = 2000;
 
 function lightness(colour) {
   const probe = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
@@ -122,6 +122,8 @@ function openView(model, el, parts, {bare = false} = {}) {
     if (expects && !lost && performance.now() - lastBeat > LOST_AFTER_MS && !kernelLives(model)) { lost = true; drawWords(); }
   }, 1000);
 
+  send({do: 'alive'});
+  const alive = setInterval(() => send({do: 'alive'}), ALIVE_EVERY_MS);   // a forgotten cluster is closed by its own rule
   body.tabIndex = 0;
   body.setAttribute('role', 'group');
   body.setAttribute('aria-label', 'picture: arrow keys walk, Enter opens, t table, p pause');
@@ -147,7 +149,7 @@ function openView(model, el, parts, {bare = false} = {}) {
   return () => {
     cleanups.forEach(f => f?.());
     events.forEach(([name, f]) => model.off(name, f));
-    screen.disconnect(); sizes.disconnect(); clearInterval(pulse); clearTimeout(heardTimer);
+    screen.disconnect(); sizes.disconnect(); clearInterval(pulse); clearInterval(alive); clearTimeout(heardTimer);
     document.removeEventListener('visibilitychange', tell); motion.removeEventListener('change', still);
     shown.screen = false; tell();
   };

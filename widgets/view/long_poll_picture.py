@@ -24,7 +24,7 @@ BINS_PER_DECADE = 22
 OWNERS_MAX = 7
 ROWS_MAX = 16
 HOVERED_MAX = 12
-LOW_MILLIS, HIGH_MILLIS = 0.3, 20_000.0
+LOW_MILLIS, HIGH_MILLIS = 0.02, 20_000.0
 CAUSE_WORDS = {
     "arrival": "a message came", "sweep": "sweep found one", "timeout": "hold over, empty",
     "connection": "connection lost",
@@ -95,13 +95,13 @@ class LongPollPicture:
             "type": "scatter", "mode": "markers", "name": "waits", "x": [], "y": [], "xaxis": "x2",
             "yaxis": "y2", "marker": {"color": "@nb", "size": 5}, "hoverinfo": "skip", "cliponaxis": False,
         })  # fmt: skip
-        decades = [1, 10, 100, 1000, 10_000]
+        decades = [0.1, 1, 10, 100, 1000, 10_000]
         layout: dict[str, Any] = {
             "xaxis": {"range": [0, 3], "anchor": "y", "ticks": "outside"},
             "yaxis": {"range": [top, 0], "domain": [1 - top / inner, 1], "visible": False},
             "xaxis2": {
                 "type": "log", "range": [math.log10(LOW_MILLIS), math.log10(HIGH_MILLIS)], "anchor": "y2",
-                "tickvals": decades, "ticktext": ["1 ms", "10 ms", "100 ms", "1 s", "10 s"], "domain": [0.2, 0.86],
+                "tickvals": decades, "ticktext": ["0.1 ms", "1 ms", "10 ms", "100 ms", "1 s", "10 s"], "domain": [0.2, 0.86],
             },
             "yaxis2": {"range": [low, 0], "domain": [0, low / inner], "visible": False},
         }  # fmt: skip

@@ -188,7 +188,7 @@ class PlaygroundPicture:
 
     def _tags(self, now: int, start: float) -> Iterable[Mark]:
         area_top = TOP + self.strip.main_height() + HEAD
-        for flag in self.rebalance.flags:
+        for place, flag in enumerate(self.rebalance.flags):
             again, at = self.rebalance.again(flag), self.seconds(flag.at_micros)
             if again and at >= start:
                 yield {
@@ -196,7 +196,7 @@ class PlaygroundPicture:
                     "x": at,
                     "dx": 4,
                     "ya": "px",
-                    "y": area_top + 34,
+                    "y": area_top + 30 + 20 * (place % 2),
                     "t": f"{again} handled again",
                 }
         last = self.traffic.samples[-1] if self.traffic.samples else None

@@ -114,12 +114,12 @@ class RebalanceModel:
     def effects(self, flag: Flag, now: int) -> list[Effect]:
         """What began between this flag and the next: the longest first."""
         end = self.next_flag_at(flag) or now + 1
-        found: dict[str, list[tuple[Queue, Span]]] = {}
+        found: dict[tuple[str, bool], list[tuple[Queue, Span]]] = {}
         for queue in self.queues:
             for span in self.ownership.spans(queue):
                 if span.kind != "one" and flag.at_micros - SETTLE_MICROS <= span.start < end:
-                    found.setdefault(span.kind, []).append((queue, span))
-        made = [_effect(kind, spans, now) for kind, spans in found.items()]
+                    found.setdefault((span.kind, span.end is None), []).append((queue, span))
+        made = [_effect(kind, spans, now) for (kind, _), spans in found.items()]
         return sorted(made, key=lambda effect: -effect.most)
 
     def again(self, flag: Flag) -> int:

@@ -447,7 +447,7 @@ class RebalancePicture:
             self.ownership.owners(q, flag.at_micros - 1) != self.ownership.owners(q)
             for q in self.model.queues
         )
-        effects = {e.kind: e for e in self.model.effects(flag, now)}
+        effects = {e.kind: e for e in reversed(self.model.effects(flag, now))}
         return [
             [[["dim", "moved"]], f"{moved} of {len(self.model.queues)} queues"],
             [[["dim", "two owned"]], _effect_words(effects.get("many"))],
@@ -553,10 +553,11 @@ def open_spans_sentence(
 def flag_sentence(picture: RebalancePicture, flag: Flag, now: int) -> Parts:
     """The newest cause with its effects, and who has what now."""
     model, who = picture.model, label(flag.node)
-    effects = {e.kind: e for e in model.effects(flag, now)}
+    effects = model.effects(flag, now)
     if flag.kind == "frozen":
-        return _frozen_sentence(picture, flag, effects.get("frozen"), now)
-    texts = "".join(_effect_clause(e) for e in effects.values() if e.kind != "frozen")
+        frozen = next((e for e in effects if e.kind == "frozen"), None)
+        return _frozen_sentence(picture, flag, frozen, now)
+    texts = "".join(_effect_clause(e) for e in effects if e.kind != "frozen")
     again = model.again(flag)
     more = clause("effect.again", messages=numbers.many(again, "message")) if again else ""
     calm = "" if flag.kind == "broker" else clause("effect.none")
@@ -572,7 +573,7 @@ def flag_sentence(picture: RebalancePicture, flag: Flag, now: int) -> Parts:
             "rebalance.broker", who=who, what=f"got {what}", effects=texts, owners=values["owners"]
         )
     if flag.kind == "woke":
-        two = effects.get("many")
+        two = next((e for e in effects if e.kind == "many"), None)
         values["believing"] = (
             f" still believing it owned **{queue_span(two.queues)}**" if two else ""
         )

@@ -105,8 +105,8 @@ class RosterModel:
             "broker.consumer.joined": self._client_seen("client_id", True),
             "broker.consumer.left": self._client_seen("client_id", False),
             "broker.consumer.alive": self._client_alive,
-            "broker.producer.joined": self._client_seen("client_id", True),
-            "broker.producer.left": self._client_seen("client_id", False),
+            "broker.producer.joined": self._producer_seen(True),
+            "broker.producer.left": self._producer_seen(False),
             "namesrv.broker.registered": self._broker_seen(True),
             "namesrv.broker.removed": self._broker_seen(False),
             "namesrv.broker.alive": self._broker_alive,
@@ -256,6 +256,17 @@ class RosterModel:
     def _client_seen(self, key: str, alive: bool) -> Callable[[Event], None]:
         def handle(event: Event) -> None:
             self._observe(self.clients.get(str(event.fields[key])), event, alive)
+
+        return handle
+
+    def _producer_seen(self, alive: bool) -> Callable[[Event], None]:
+        """A consumer has an inner producer; what the broker thinks of that one is no news."""
+        seen = self._client_seen("client_id", alive)
+
+        def handle(event: Event) -> None:
+            node = self.clients.get(str(event.fields["client_id"]), "")
+            if node in self.people and self.people[node].role == "producer":
+                seen(event)
 
         return handle
 

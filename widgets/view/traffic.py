@@ -7,6 +7,7 @@ from collections import deque
 from typing import NamedTuple
 
 from minimq.telemetry.event import Event
+from widgets.view.names import Queue
 from widgets.view.offsets import OffsetModel
 
 SAMPLE_MICROS = 200_000
@@ -38,7 +39,8 @@ class TrafficModel:
         self.sent = 0
         self._next_sample = 0
         self._sent_at: dict[str, int] = {}
-        self._waiting: dict[str, int] = {}
+        self._waiting: dict[Queue, dict[int, int]] = {}
+        """Stored and not yet in a listener: per queue, offset and when it was sent."""
 
     def apply(self, event: Event) -> None:
         if event.at_micros >= self._next_sample:
@@ -50,16 +52,19 @@ class TrafficModel:
             self._appended(event)
         elif event.name == "consumer.listener.started":
             self._started(event)
+        elif event.name == "broker.offset.committed":
+            self._committed(event)
         elif event.name == "cluster.reset":
             self._waiting.clear()
 
     def oldest_waiting(self, now: int) -> float | None:
         """Age in ms of the oldest message that no listener has got."""
-        first = next(iter(self._waiting.values()), None)
+        first = self.oldest_since()
         return None if first is None else max(0.0, (now - first) / 1000)
 
     def oldest_since(self) -> int | None:
-        return next(iter(self._waiting.values()), None)
+        firsts = [next(iter(waiting.values())) for waiting in self._waiting.values() if waiting]
+        return min(firsts, default=None)
 
     def median_millis(self, last: int = 200) -> float | None:
         recent = sorted(dot.millis for dot in list(self.dots)[-last:])
@@ -81,11 +86,25 @@ class TrafficModel:
             return
         self.sent += 1
         key = str(event.fields["uniq_key"])
-        self._remember(self._waiting, key, self._sent_at.get(key, event.at_micros))
+        queue = Queue(event.process, int(event.fields["queue_id"] or 0))
+        waiting = self._waiting.setdefault(queue, {})
+        waiting[int(event.fields["queue_offset"] or 0)] = self._sent_at.get(key, event.at_micros)
+        if len(waiting) > PENDING_MAX:
+            del waiting[next(iter(waiting))]
+
+    def _committed(self, event: Event) -> None:
+        """What a consumer reported has been in a listener, whether we saw it or not."""
+        if str(event.fields["topic"]) == self.offsets.ownership.topic:
+            queue = Queue(event.process, int(event.fields["queue_id"] or 0))
+            waiting, offset = self._waiting.get(queue, {}), int(event.fields["queue_offset"] or 0)
+            while waiting and next(iter(waiting)) < offset:
+                del waiting[next(iter(waiting))]
 
     def _started(self, event: Event) -> None:
         key = str(event.fields["uniq_key"])
-        stored = self._waiting.pop(key, None)
+        queue = Queue(str(event.fields["broker_name"]), int(event.fields["queue_id"] or 0))
+        offset = int(event.fields["queue_offset"] or 0)
+        stored = self._waiting.get(queue, {}).pop(offset, None)
         sent = self._sent_at.pop(key, stored)
         if sent is not None and not event.fields["reconsume_times"]:
             millis = max(0.05, (event.at_micros - sent) / 1000)
