@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 HELD_BYTES_MAX = 16 * 1024 * 1024
 """What we keep for a peer behind a cut cable; beyond it the connection is given up."""
+GATHERED_BYTES_MAX = 8 * 1024
+"""Asynchronous calls of one turn of the loop leave together, but not more than this at a time: the
+peer shall begin while we go on."""
 OPAQUE_MAX = 2**31 - 1
 EXPIRY_GRACE_MILLIS = 1_000
 """Java lets an asynchronous call overstay by a second before the scan fails it."""
@@ -66,6 +69,8 @@ class Connection(asyncio.Protocol):
         self._opaque = 0
         self._transport: asyncio.Transport | None = None
         self._corked: list[bytes] | None = None
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
         self._held: list[bytes] | None = None
         self._held_bytes = 0
         self._close_reason = ""
@@ -124,7 +129,7 @@ class Connection(asyncio.Protocol):
     def invoke_async(
         self, request: RemotingCommand, timeout_millis: float, callback: Callback
     ) -> None:
-        """Send and return; the scan of the response table fails calls whose time is over.
+        """Send soon and return; the scan of the response table fails calls whose time is over.
 
         `timeout_millis` is RocketMQ's value; raises RemotingTooMuchRequestError at the bound and
         RemotingSendRequestError on a closed connection.
@@ -132,7 +137,8 @@ class Connection(asyncio.Protocol):
         pace = self.host.pace
         patience = pace.timeout_millis(timeout_millis) + pace.wait_millis(EXPIRY_GRACE_MILLIS)
         deadline = self.host.clock.now_micros() + int(patience * 1_000)
-        self._call(request, PendingCall(callback, deadline, timeout_millis))
+        self._enlist(request, PendingCall(callback, deadline, timeout_millis))
+        self._gather(request)
 
     async def invoke(self, request: RemotingCommand, timeout_millis: float) -> RemotingCommand:
         """Send and wait for the answer (Java: invokeSync). Raises the RemotingError family."""
@@ -149,7 +155,8 @@ class Connection(asyncio.Protocol):
 
         patience = self.host.pace.timeout_millis(timeout_millis)
         never = self.host.clock.now_micros() + int(patience * 1_000) + 60_000_000
-        self._call(request, PendingCall(answered, never, timeout_millis))
+        self._enlist(request, PendingCall(answered, never, timeout_millis))
+        self.send(request)
         timer = loop.call_later(patience / 1_000, self._give_up, request.opaque, timeout_millis)
         try:
             return await done
@@ -172,12 +179,15 @@ class Connection(asyncio.Protocol):
             self._tell(catalog.FRAME_SENT, command)
         if self._corked is not None:
             self._corked.append(frame)
-        else:
-            self._write(frame)
+            return
+        if self._gathered:
+            self._write_gathered()
+        self._write(frame)
 
     def close(self, reason: str = "closed here") -> None:
         self._close_reason = self._close_reason or reason
         if self._transport is not None:
+            self._write_gathered()
             self._transport.close()
 
     def abort(self, reason: str) -> None:
@@ -220,12 +230,32 @@ class Connection(asyncio.Protocol):
         if call is not None:
             call.callback(command, None)
 
-    def _call(self, request: RemotingCommand, call: PendingCall) -> None:
+    def _enlist(self, request: RemotingCommand, call: PendingCall) -> None:
+        """Give the request its number, and its answer somebody who waits."""
         if self.closed or self._transport is None:
             raise RemotingSendRequestError(self.peer, "the connection is closed")
         request.opaque = self._next_opaque()
         self._responses.put(request.opaque, call)
-        self.send(request)
+
+    def _gather(self, request: RemotingCommand) -> None:
+        """One write for all that is sent without waiting in this turn of the loop."""
+        if self._corked is not None:
+            self.send(request)
+            return
+        frame = encode_frame(request)
+        if self.host.recorder.listening:
+            self._tell(catalog.FRAME_SENT, request)
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self._write_gathered)
+        self._gathered.append(frame)
+        self._gathered_bytes += len(frame)
+        if self._gathered_bytes >= GATHERED_BYTES_MAX:
+            self._write_gathered()
+
+    def _write_gathered(self) -> None:
+        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        if gathered:
+            self._write(b"".join(gathered))
 
     def _give_up(self, opaque: int, timeout_millis: float) -> None:
         call = self._responses.take(opaque)
