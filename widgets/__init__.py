@@ -12,7 +12,10 @@ from widgets.message_passport import MessagePassport
 from widgets.offset_view import OffsetView
 from widgets.playground import Playground
 from widgets.predict import Predict
+from widgets.process_queue_view import ProcessQueueView
 from widgets.rebalance_view import RebalanceView
+from widgets.route_view import RouteView
+from widgets.store_xray import StoreXray
 
 __all__ = [
     "Check",
@@ -25,5 +28,8 @@ __all__ = [
     "OffsetView",
     "Playground",
     "Predict",
+    "ProcessQueueView",
     "RebalanceView",
+    "RouteView",
+    "StoreXray",
 ]

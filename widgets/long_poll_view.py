@@ -5,6 +5,7 @@ Java: broker.longpolling.PullRequestHoldService
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from widgets import assets
 from widgets.base import Words
 from widgets.live_plot import PlotView
 from widgets.rebalance_view import add_consumer_button
+from widgets.ticker import TEXT_HZ
 from widgets.view.long_poll import LongPollModel
 from widgets.view.long_poll_picture import LongPollPicture
 from widgets.view.sentences import say
@@ -32,13 +34,22 @@ class LongPollView(PlotView):
     def start(self) -> None:
         key = ("long_poll", self.topic)
         self.model: LongPollModel = self.hub.model(key, lambda: LongPollModel(self.topic))
+        self._dots_seconds = -1e9
         self.drawing = LongPollPicture(self.model, self.roster, self.cluster.started_micros)
 
     def figure(self) -> tuple[Mapping[str, Any], list[list[Any]]]:
         return self.drawing.figure()
 
     def arrays(self, now_micros: int) -> Mapping[int, Iterable[float]]:
-        return self.drawing.arrays(now_micros)
+        seconds = time.monotonic()
+        everything = seconds - self._dots_seconds > 0.9 / TEXT_HZ
+        if everything:
+            self._dots_seconds = seconds
+        return self.drawing.arrays(now_micros, everything)
+
+    def refresh(self) -> None:
+        self._dots_seconds = -1e9
+        super().refresh()
 
     def draw(self, now_micros: int) -> dict[str, Any]:
         return self.drawing.picture(now_micros)

@@ -157,6 +157,11 @@ def cluster_starts(script: Script) -> None:
     script.at(0.265).member("consumer-1", "joined", members=1).member(
         "consumer-2", "joined", members=2
     )
+    for node in ("producer-1", "consumer-1", "consumer-2"):
+        route = "broker-a:4:6 broker-b:4:6"
+        script.at(0.262).emit(node, "client.route.changed", topic=TOPIC, brokers=route)
+        polled = {"topic": TOPIC, "found": True, "next_poll_millis": 30_000}
+        script.emit(node, "client.route.polled", **polled)
     script.at(0.27).emit("cluster", "cluster.pace", factor=20)
     script.at(0.28).emit("cluster", "cluster.ready", millis=280)
     both = ["consumer-1", "consumer-2"]

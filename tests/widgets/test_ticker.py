@@ -9,12 +9,34 @@ from pathlib import Path
 import pytest
 
 from tests.widgets.story import FakeCluster, Script, story
-from widgets import ControlPanel, EventLog, LongPollView, OffsetView, Playground, RebalanceView
+from widgets import (
+    ControlPanel,
+    EventLog,
+    LongPollView,
+    MessagePassport,
+    OffsetView,
+    Playground,
+    ProcessQueueView,
+    RebalanceView,
+    RouteView,
+    StoreXray,
+)
 from widgets.ticker import TICKER, VIEWS_MAX, Hub, Ticker
 from widgets.view.parts import pack_frame, unpack_frame
 
 EVENTS = story(with_messages=True, until=20)
-VIEWS = [RebalanceView, OffsetView, LongPollView, EventLog, ControlPanel, Playground]
+VIEWS = [
+    RebalanceView,
+    OffsetView,
+    LongPollView,
+    EventLog,
+    ControlPanel,
+    Playground,
+    MessagePassport,
+    RouteView,
+    StoreXray,
+    ProcessQueueView,
+]
 
 
 class CountingView:

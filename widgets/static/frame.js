@@ -28,7 +28,7 @@ function watchTheme(root) {
 }
 
 // parts: [{make: (model, host, root, send) => cleanup, wide?: bool}]
-function openView(model, el, parts, {bare = false} = {}) {
+function openView(model, el, parts, {bare = false, even = false} = {}) {
   const root = html('div', {class: 'minimq', 'data-lm-suppress-shortcuts': 'true'}), send = message => model.send(message), cleanups = [];
   el.append(root);
   const title = html('div', {class: 'mq-title', role: 'heading', 'aria-level': '3'}), badges = html('span', {class: 'mq-badges', style: 'display:flex;gap:6px'});
@@ -92,6 +92,7 @@ function openView(model, el, parts, {bare = false} = {}) {
   };
   for (const part of parts) { const host = html('div', {class: part.cls ?? '', style: part.wide ? 'grid-column:1/-1' : null}); body.append(host); cleanups.push(part.make(model, host, root, send)); }
   body.classList.toggle('mq-two', parts.some(p => p.cls === 'mq-side'));
+  body.classList.toggle('mq-even', even);
 
   const beat = () => { lastBeat = performance.now(); if (lost) { lost = false; drawWords(); } };
   const events = [['change:words', drawWords], ['change:state', drawWords], ['change:title', drawWords], ['change:timers', drawWords], ['change:source', drawTwin], ['change:beat', beat], ['change:words', beat], ['change:frame', beat], ['change:picture', beat], ['change:control', beat]];

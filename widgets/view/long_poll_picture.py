@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
 from widgets.view import numbers
@@ -113,7 +115,8 @@ class LongPollPicture:
             **sides,
         }, slots
 
-    def arrays(self, now: int) -> dict[int, list[float]]:
+    def arrays(self, now: int, everything: bool = True) -> dict[int, list[float]]:
+        """Bars at each frame; the stacks of dots only when `everything`."""
         owners = self.owners()
         bars: list[list[tuple[float, float, float, float]]] = [[] for _ in owners]
         for queue, y in self.middles().items():
@@ -124,6 +127,8 @@ class LongPollPicture:
         made = {
             4 * t + c: [bar[c] for bar in rows] for t, rows in enumerate(bars) for c in range(4)
         }
+        if not everything:
+            return made
         dots = list(self.dots())
         made[4 * len(owners)], made[4 * len(owners) + 1] = (
             [x for x, _ in dots],
@@ -135,10 +140,14 @@ class LongPollPicture:
         """Holds in the window; each next bar starts a little after the cap before it."""
         low, high = self.window(now)
         room = (high - low) / 55
-        for hold in list(self.model.holds.get(queue, ())):
+        newest_first = takewhile(
+            lambda hold: hold.end is None or self.seconds(hold.end) > low,
+            reversed(self.model.holds.get(queue, deque())),
+        )
+        for hold in reversed(list(newest_first)):
             end = self.seconds(hold.end or now)
             start = max(low, self.seconds(hold.start))
-            if end <= low or start >= high:
+            if start >= high:
                 continue
             if start > low:
                 start = min(start + room, end)

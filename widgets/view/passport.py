@@ -101,7 +101,11 @@ class PassportModel:
         if uniq_key is not None:
             return self.journeys.get(uniq_key)
         failed = [j for j in self.journeys.values() if j.sent_back]
-        return failed[-1] if failed else next(reversed(self.journeys.values()), None)
+        if failed:
+            return failed[-1]
+        newest = reversed(self.journeys.values())
+        stored = next((j for j in newest if j.copies), None)
+        return stored or next(reversed(self.journeys.values()), None)
 
     def _at(self, key: object) -> Journey:
         name = str(key)

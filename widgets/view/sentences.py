@@ -72,7 +72,7 @@ SENTENCES: dict[str, str] = {
     "route.wrong": "{who} {state} **{length}**. {knows}{wrong}",
     "route.knows": "{who} noticed after {length}. ",
     "route.still": "**{who} still {believe} it is up**{next}.",
-    "route.unheard": "Nobody but its own process knows that {who} is up again.",
+    "route.unheard_by": "{who} is up, and {observers} do not know it yet.",
     # -- store
     "store.empty": "The log of {broker} is empty. Send one message to see its bytes.",
     "store.now": "{records} are written ({bytes}). {dispatched} {flushed}",

@@ -1,0 +1,1 @@
+"""The learning loop as plain data and pure decisions: predictions, exercises, verdicts, ledger."""

@@ -1,0 +1,1 @@
+export default { render({model, el}) { return openView(model, el, [{make: marksPart, wide: true}]); } };

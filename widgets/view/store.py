@@ -1,0 +1,312 @@
+"""The commit log of one broker as boxes of bytes, its three positions, and the queue units."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from minimq.telemetry.event import Event
+from widgets.view import numbers
+from widgets.view.names import Queue, is_lesson_topic, queue_name
+from widgets.view.parts import Block, Mark, Parts, block
+from widgets.view.sentences import clause, say
+
+RECORDS_MAX = 400
+PAGE_BYTES = 1640
+UNIT_BYTES = 20
+QUEUES_SHOWN, UNITS_SHOWN = 8, 4
+MAGIC = 0xDAA320A7
+STRIP_TOP, STRIP = 58, 46
+FIELD_HEIGHT, FIELD_GAP = 44, 4
+UNIT_HEIGHT = 30
+FIELDS = (
+    ("size", 4), ("magic", 4), ("body CRC", 4), ("queue", 4), ("flag", 4), ("queue offset", 8),
+    ("place in log", 8), ("sys flag", 4), ("born at", 8), ("born host", 8), ("stored at", 8),
+    ("store host", 8), ("retries", 4), ("prepared at", 8),
+)  # fmt: skip
+"""The fixed part of a record with IPv4 hosts; body, topic and properties follow."""
+
+
+@dataclass(slots=True)
+class Record:
+    place: int
+    size: int
+    topic: str
+    queue_id: int
+    queue_offset: int
+    uniq_key: str
+    dispatched: bool = False
+
+
+class BrokerLog:
+    """The newest records of one broker, and how far each position is."""
+
+    def __init__(self) -> None:
+        self.records: deque[Record] = deque(maxlen=RECORDS_MAX)
+        self.wrote = self.flushed = self.dispatched = 0
+
+    def within(self, start: int, end: int) -> list[Record]:
+        return [r for r in self.records if r.place < end and r.place + r.size > start]
+
+    def at(self, place: int | None) -> Record | None:
+        return next((r for r in self.records if r.place == place), None)
+
+
+class StoreModel:
+    """One log per broker."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, BrokerLog] = {}
+        self._handlers: dict[str, Callable[[Event], None]] = {
+            "store.message.appended": self._appended,
+            "store.message.dispatched": self._dispatched,
+            "store.positions": self._positions,
+            "cluster.reset": self._reset,
+        }
+
+    def apply(self, event: Event) -> None:
+        handler = self._handlers.get(event.name)
+        if handler is not None:
+            handler(event)
+
+    def _log(self, event: Event) -> BrokerLog:
+        return self.logs.setdefault(event.process, BrokerLog())
+
+    def _appended(self, event: Event) -> None:
+        fields, log = event.fields, self._log(event)
+        place, size = int(fields["commit_log_offset"] or 0), int(fields["size_bytes"] or 0)
+        record = Record(
+            place, size, str(fields["topic"]), int(fields["queue_id"] or 0),
+            int(fields["queue_offset"] or 0), str(fields["uniq_key"]),
+        )  # fmt: skip
+        log.records.append(record)
+        log.wrote = max(log.wrote, place + size)
+
+    def _dispatched(self, event: Event) -> None:
+        log, place = self._log(event), int(event.fields["commit_log_offset"] or 0)
+        for record in reversed(log.records):
+            if record.place == place:
+                record.dispatched = True
+                break
+        log.dispatched = max(log.dispatched, place + int(event.fields["size_bytes"] or 0))
+
+    def _positions(self, event: Event) -> None:
+        log, fields = self._log(event), event.fields
+        log.wrote = max(log.wrote, int(fields["wrote"] or 0))
+        log.flushed = int(fields["flushed"] or 0)
+        log.dispatched = max(log.dispatched, int(fields["dispatched"] or 0))
+
+    def _reset(self, event: Event) -> None:
+        self.logs.clear()
+
+
+class StorePicture:
+    """A page of one log, the selected record unfolded, the units of its neighbours."""
+
+    def __init__(self, model: StoreModel, broker: str | None = None) -> None:
+        self.model, self.broker = model, broker
+        self.selected: int | None = None
+        self.page: int | None = None
+        self.bytes_of: Callable[[str, int, int], bytes | None] = lambda broker, place, size: None
+
+    @property
+    def name(self) -> str:
+        return self.broker or min(self.model.logs, default="")
+
+    @property
+    def log(self) -> BrokerLog:
+        return self.model.logs.get(self.name) or BrokerLog()
+
+    def page_start(self) -> int:
+        """The page turns when the log grows past it; nothing scrolls."""
+        page = self.page if self.page is not None else max(0, self.log.wrote - 1) // PAGE_BYTES
+        return page * PAGE_BYTES
+
+    def chosen(self) -> Record | None:
+        on_page = self.log.within(self.page_start(), self.page_start() + PAGE_BYTES)
+        return self.log.at(self.selected) or (on_page[0] if on_page else None)
+
+    def step(self, by: int) -> None:
+        """Select the record before or after."""
+        places = [r.place for r in self.log.records]
+        chosen = self.chosen()
+        if chosen is not None:
+            place = min(max(places.index(chosen.place) + by, 0), len(places) - 1)
+            self.selected = places[place]
+            self.page = self.selected // PAGE_BYTES
+
+    # -- marks --------------------------------------------------------------------------------
+    def picture(self, width: int) -> dict[str, Any]:
+        marks: list[Mark] = [
+            {"k": "text", "x": 0, "y": 8, "t": "COMMIT LOG", "b": True, "small": True, "dim": True},
+            {"k": "text", "x": 90, "y": 8, "dim": True,
+             "t": f"of {self.name}: one file for all topics and queues; width = bytes"},
+        ]  # fmt: skip
+        marks += self._strip(width)
+        y = float(STRIP_TOP + STRIP + 44)
+        record = self.chosen()
+        if record is not None:
+            marks += self._lens(record, width, y)
+            y = self._fields(marks, record, width, y)
+        marks.append({"k": "text", "x": 0, "y": y + 14, "t": "CONSUME QUEUES", "b": True, "small": True, "dim": True})
+        marks.append({"k": "text", "x": 116, "y": y + 14, "t": "20 bytes for each message: 8 place + 4 size + 8 hash of the tag", "dim": True})
+        y = self._units(marks, record, width, y + 28)
+        return {"marks": marks, "height": round(y + 6)}
+
+    def _x(self, place: int, width: int) -> float:
+        share = (place - self.page_start()) / PAGE_BYTES
+        return round(min(max(share, 0.0), 1.0) * width, 1)
+
+    def _strip(self, width: int) -> Iterable[Mark]:
+        log, top, bottom = self.log, STRIP_TOP, STRIP_TOP + STRIP
+        start = self.page_start()
+        yield {"k": "rect", "x0": 0, "x1": width, "y0": top, "y1": bottom, "fill": "@panel"}
+        for record in log.within(start, start + PAGE_BYTES):
+            left, right = self._x(record.place, width), self._x(record.place + record.size, width)
+            flushed = record.place + record.size <= log.flushed
+            box = {"k": "rect", "x0": left + 1, "x1": right - 1, "y0": top, "y1": bottom}
+            act = {"act": {"do": "select", "at": record.place}, "tip": f"{record.topic} {record.size} bytes"}
+            if flushed:
+                yield {**box, "fill": "@nb", "line": "@nb", **act}
+            else:
+                yield {**box, "fill": "@bg", "line": "@nb", "dash": "2 3", "w": 2, **act}
+            name = {"k": "text", "x": (left + right) / 2, "y": (top + bottom) / 2, "a": "middle", "t": f"q{record.queue_id}"}
+            yield {**name, "on": True} if flushed else {**name, "b": True}
+        chosen = self.chosen()
+        if chosen is not None:
+            left, right = self._x(chosen.place, width), self._x(chosen.place + chosen.size, width)
+            yield {"k": "rect", "x0": left, "x1": right, "y0": top - 3, "y1": bottom + 3, "line": "@ink", "w": 3}
+            for place, x, anchor in ((chosen.place, left, "middle"), (chosen.place + chosen.size, right, "middle")):
+                anchor = "start" if x < 20 else "end" if x > width - 20 else anchor
+                yield {"k": "text", "x": x, "y": bottom + 14, "t": str(place), "a": anchor, "small": True, "dim": True}
+        yield from self._positions(width)
+
+    def _positions(self, width: int) -> Iterable[Mark]:
+        """Flushed, dispatched, written: a marker each; words side by side so that none overlap."""
+        log = self.log
+        items = (
+            ("flushed", log.flushed, "survives a power cut"),
+            ("dispatched", log.dispatched, "visible to consumers"),
+            ("written", log.wrote, "survives SIGKILL"),
+        )
+        for place, (name, at, what) in enumerate(items):
+            x = self._x(at, width)
+            column = place * width / 3
+            yield {"k": "text", "x": column, "y": 28, "t": f"{name} {at}", "b": True}
+            yield {"k": "text", "x": column + 130, "y": 28, "t": what, "dim": True, "small": True}
+            yield {"k": "line", "x0": column + 2, "x1": x, "y0": 37 + 5 * place, "y1": 37 + 5 * place, "line": "@line", "w": 1}
+            yield {"k": "line", "x0": x, "x1": x, "y0": 37 + 5 * place, "y1": STRIP_TOP + STRIP + 5, "w": 2, "halo": True}
+
+    def _lens(self, record: Record, width: int, y: float) -> Iterable[Mark]:
+        bottom = STRIP_TOP + STRIP + 22
+        left, right = self._x(record.place, width), self._x(record.place + record.size, width)
+        yield {"k": "path", "p": [[left, bottom], [0, y]], "line": "@line", "w": 1}
+        yield {"k": "path", "p": [[right, bottom], [width, y]], "line": "@line", "w": 1}
+
+    def _fields(self, marks: list[Mark], record: Record, width: int, y: float) -> float:
+        data = self.bytes_of(self.name, record.place, record.size)
+        x = 0.0
+        for name, length, text in record_fields(record, data):
+            wide = max(74.0, 22 * min(length, 8) + 16.0, 8.0 * len(text) + 16, 7.6 * len(name) + 40)
+            wide = min(wide, float(width))
+            if x + wide > width:
+                x, y = 0.0, y + FIELD_HEIGHT + FIELD_GAP
+            marks.append({"k": "rect", "x0": x, "x1": x + wide - 3, "y0": y, "y1": y + FIELD_HEIGHT, "fill": "@panel", "line": "@line", "w": 1})
+            marks.append({"k": "text", "x": x + 7, "y": y + 13, "t": name, "b": True})
+            marks.append({"k": "text", "x": x + wide - 9, "y": y + 13, "t": str(length), "a": "end", "dim": True})
+            marks.append({"k": "text", "x": x + 7, "y": y + 31, "t": text, "mono": True})
+            x += wide
+        return y + FIELD_HEIGHT + 10
+
+    def _units(self, marks: list[Mark], chosen: Record | None, width: int, y: float) -> float:
+        by_queue: dict[Queue, list[Record]] = {}
+        for record in self.log.records:
+            if is_lesson_topic(record.topic):
+                by_queue.setdefault(Queue(self.name, record.queue_id), []).append(record)
+        step = (width - 52) / UNITS_SHOWN
+        for queue in sorted(by_queue)[:QUEUES_SHOWN]:
+            records = by_queue[queue]
+            around = records.index(chosen) if chosen in records else len(records) - 1
+            first = max(0, min(around - 1, len(records) - UNITS_SHOWN))
+            marks.append({"k": "text", "x": 0, "y": y + UNIT_HEIGHT / 2, "t": queue_name(queue), "b": True})
+            for place, record in enumerate(records[first : first + UNITS_SHOWN]):
+                marks += _unit_marks(record, 52 + place * step, y, step - 6, record is chosen)
+            y += UNIT_HEIGHT + 8
+        return y
+
+    # -- words --------------------------------------------------------------------------------
+    def table(self) -> Block:
+        log, rows = self.log, []
+        for r in list(log.records)[-40:]:
+            end = r.place + r.size
+            rows.append([str(r.place), str(r.size), r.topic, str(r.queue_id), str(r.queue_offset),
+                         "yes" if r.dispatched else "no", "yes" if end <= log.flushed else "no"])  # fmt: skip
+        cols = ["log byte", "bytes", "topic", "queue", "offset", "dispatched", "flushed"]
+        return block(cols=cols, rows=rows, num=[0, 1, 3, 4])
+
+    def say(self) -> Parts:
+        log = self.log
+        waiting = sum(r.place + r.size > log.dispatched for r in log.records)
+        dispatched = clause("store.dispatched")
+        if waiting:
+            verb = "is" if waiting == 1 else "are"
+            dispatched = clause("store.undispatched", records=f"{waiting} {verb}")
+        loose = log.wrote - log.flushed
+        size = numbers.many(loose, "byte")
+        flushed = clause("store.unflushed", bytes=size) if loose else clause("store.flushed")
+        more = "" if len(log.records) < RECORDS_MAX else "more than "
+        records = more + numbers.many(len(log.records), "message")
+        return say("store.now", records=records, bytes=numbers.many(log.wrote, "byte"), dispatched=dispatched, flushed=flushed)
+
+
+def record_fields(record: Record, data: bytes | None) -> list[tuple[str, int, str]]:
+    """Name, length and hex of each field; the lengths add up to the record."""
+    known = {
+        "size": record.size, "magic": MAGIC, "queue": record.queue_id,
+        "queue offset": record.queue_offset, "place in log": record.place,
+    }  # fmt: skip
+    made: list[tuple[str, int, str]] = []
+    place = 0
+    for name, length in FIELDS:
+        raw = data[place : place + length] if data else None
+        if raw is None and name in known:
+            raw = known[name].to_bytes(length, "big")
+        made.append((name, length, raw.hex(" ") if raw else "·· " * 2 + "not fetched"))
+        place += length
+    made += _variable_fields(record, data, place)
+    return made
+
+
+def _variable_fields(record: Record, data: bytes | None, place: int) -> list[tuple[str, int, str]]:
+    """Body with its 4-byte length, topic with 1, properties with 2."""
+    if not data:
+        topic = 1 + len(record.topic.encode())
+        text = record.topic.encode()[:8].hex(" ")
+        rest = record.size - place - topic
+        return [("topic", topic, f"{len(record.topic):02x} {text}"), ("body and properties", rest, "not fetched")]
+    body = 4 + int.from_bytes(data[place : place + 4], "big")
+    topic = 1 + data[place + body]
+    pieces = (("body", body), ("topic", topic), ("properties", record.size - place - body - topic))
+    made = []
+    for name, length in pieces:
+        raw = data[place : place + length]
+        made.append((name, length, raw[:16].hex(" ") + (" …" if length > 16 else "")))
+        place += length
+    return made
+
+
+def _unit_marks(record: Record, x: float, y: float, width: float, chosen: bool) -> Iterable[Mark]:
+    box = {"k": "rect", "x0": x, "x1": x + width, "y0": y, "y1": y + UNIT_HEIGHT}
+    middle = y + UNIT_HEIGHT / 2
+    if not record.dispatched:
+        yield {**box, "line": "@ink", "dash": "4 3"}
+        yield {"k": "text", "x": x + 8, "y": middle, "t": f"#{record.queue_offset}: not here yet", "small": True}
+        return
+    act = {"act": {"do": "select", "at": record.place}, "tip": record.uniq_key}
+    yield {**box, "fill": "@panel", "line": "@ink" if chosen else "@line", "w": 3 if chosen else 1, **act}
+    yield {"k": "text", "x": x + 7, "y": middle, "t": str(record.place), "mono": True, "b": True}
+    yield {"k": "text", "x": x + width * 0.62, "y": middle, "t": f"#{record.queue_offset}", "a": "end", "dim": True, "small": True}
+    yield {"k": "line", "x0": x + width * 0.66, "x1": x + width * 0.66, "y0": y, "y1": y + UNIT_HEIGHT, "line": "@line", "w": 1}
+    yield {"k": "text", "x": x + width * 0.7, "y": middle, "t": str(record.size), "mono": True}
