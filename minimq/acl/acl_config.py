@@ -107,7 +107,7 @@ def parse_acl(path: str, data: bytes) -> AclFile:
     """AclError names the file and what is wrong in it."""
     if len(data) > FILE_BYTES_MAX:
         raise AclError(f"{path} has more than {FILE_BYTES_MAX} bytes")
-    members = _load(path, data)
+    members = load_yaml(path, data)
     if members is None:
         members = {}
     if not isinstance(members, dict):
@@ -137,7 +137,8 @@ def merge_account(accounts: list[Members], config: PlainAccessConfig) -> list[Me
     return [*others, {**(old[0] if old else {}), **given}]
 
 
-def _load(path: str, data: bytes) -> Any:
+def load_yaml(path: str, data: bytes) -> Any:
+    """JSON or YAML; AclError if it is neither."""
     try:
         return json.loads(data)  # what we wrote ourselves
     except ValueError:
