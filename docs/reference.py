@@ -32,10 +32,10 @@ def events_page() -> str:
     lines = [
         "# Events",
         "",
-        "Every interesting step emits one of these (`minimq/telemetry/catalog.py`). A *state* event",
-        "is never dropped; of a *gauge* one batch keeps the newest per thing measured (the fields",
-        "before the bar); a *detail* flows while somebody listens. *Holdable* ones sit where the code",
-        "may wait.",
+        "Every interesting step emits one of these (`minimq/telemetry/catalog.py`). A *state*",
+        "event is never dropped; of a *gauge* one batch keeps the newest per thing measured (the",
+        "fields before the bar); a *detail* flows while somebody listens. *Holdable* ones sit",
+        "where the code may wait.",
         "",
         "| event | kind | means | fields |",
         "|---|---|---|---|",
@@ -56,8 +56,8 @@ def configuration_page() -> str:
         "# Settings",
         "",
         "Under RocketMQ's own names, as `minimq broker --set name=value` takes them; in Python a",
-        "client's settings are keyword arguments in snake_case. Times are in milliseconds unless the",
-        "text says otherwise. Written from the code by `python docs/reference.py`.",
+        "client's settings are keyword arguments in snake_case. Times are in milliseconds unless",
+        "the text says otherwise. Written from the code by `python docs/reference.py`.",
     ]
     for title, module, name in CONFIGS:
         config_class = getattr(importlib.import_module(module), name, None)
