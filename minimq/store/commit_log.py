@@ -14,6 +14,7 @@ from minimq.common.sys_flag import BORNHOST_V6_FLAG, TRANSACTION_MASK
 from minimq.errors import LocalCommandError, StoreError
 from minimq.protocol.message_codec import (
     RECORD_MIN_SIZE,
+    TOPIC_MAX_BYTES,
     decode_batch,
     encode_blank,
     encode_record,
@@ -59,7 +60,10 @@ class CommitLog:
         key = (message.topic, message.queue_id)
         counts = message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
         queue_offset = self.topic_queue_table.get(key, 0) if counts else 0
-        file = self._file_for(_size_of(message, store_host))
+        file = self.files.files[-1] if self.files.files else None
+        at_most = len(message.body) + len(message.properties) + _OTHER_FIELDS_MAX
+        if file is None or file.size - file.wrote < at_most:
+            file = self._file_for(_size_of(message, store_host))
         physical_offset = file.base_offset + file.wrote
         data = _encode(message, store_host, now_millis, queue_offset, physical_offset)
         file.append(data)
@@ -74,6 +78,8 @@ class CommitLog:
         """Put all messages of an encoded batch with one write; they never straddle two files."""
         messages = unfold_batch(batch)
         sizes = [_size_of(message, store_host) for message in messages]
+        if not messages:
+            raise LocalCommandError("a batch without messages")
         if sum(sizes) > self.config.record_size_max:
             raise LocalCommandError(f"message size exceeded: batch of {sum(sizes)} bytes")
         key = (batch.topic, batch.queue_id)
@@ -115,13 +121,9 @@ class CommitLog:
         self, queue_offset: int, first: int, end: int, now_millis: int, store_host: bytes
     ) -> PutMessageResult:
         self.store_timestamp = now_millis
-        result = PutMessageResult(PutMessageStatus.PUT_OK)
-        result.queue_offset = queue_offset
-        result.commit_log_offset = first
-        result.next_offset = end
-        result.store_timestamp = now_millis
-        result.store_host = store_host
-        return result
+        return PutMessageResult(
+            PutMessageStatus.PUT_OK, "", queue_offset, first, end, now_millis, store_host
+        )
 
     def _file_for(self, size: int) -> MappedFile:
         """The file that takes a record of `size`, a new one if the last is too full."""
@@ -177,6 +179,8 @@ _STORE_TIMESTAMP_AT = 56
 _V6_EXTRA = 12
 _FIXED_SIZE = 75
 """A record without hosts, body, topic and properties."""
+_OTHER_FIELDS_MAX = _FIXED_SIZE + 2 * 20 + TOPIC_MAX_BYTES + MIN_BLANK_SIZE
+"""Beside body and properties, with the blank record that must fit behind."""
 
 
 def record_store_timestamp(view: memoryview) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from minimq.common.file_system import FileSystem
-from minimq.store.consume_queue import ConsumeQueue
+from minimq.store.consume_queue import UNIT, ConsumeQueue
 
 FOLDER = "consumequeue"
 
@@ -63,7 +63,8 @@ class ConsumeQueueTable:
         if queue is None:
             queue = self.find_or_create(topic, queue_id)
         self.advanced[key] = self.unflushed[key] = queue
-        if not queue.put_unit(queue_offset, commit_log_offset, size, tags_code):
+        unit = UNIT.pack(commit_log_offset, size, tags_code)
+        if not queue.put_units(queue_offset, unit, commit_log_offset + size):
             self.short[key] = queue
 
     def put_units(

@@ -27,8 +27,8 @@ from minimq.protocol.message_codec import (
     RecordPeek,
     find_property,
     peek_record,
-    tags_code,
 )
+from minimq.store.put_message import tags_code_of
 
 _V4 = struct.Struct(">IIIiiqqiq8sq8siqI")
 """Everything before the body, for hosts with IPv4 addresses."""
@@ -40,7 +40,8 @@ _V6_FLAGS = BORNHOST_V6_FLAG | STOREHOST_V6_FLAG
 _MAGIC = _UINT.pack(MESSAGE_MAGIC_CODE)
 _BLANK_MAGIC = _UINT.pack(BLANK_MAGIC_CODE)
 
-NOT_IN_QUEUES = (TransactionType.PREPARED, TransactionType.ROLLBACK)
+NOT_IN_QUEUES = (int(TransactionType.PREPARED), int(TransactionType.ROLLBACK))
+"""Transaction values of records that have no unit; plain numbers, because every put looks."""
 
 
 class DispatchRequest:
@@ -134,7 +135,7 @@ def queue_tags_code(
         level = int(text) if text and text.isdecimal() else 0
         if level > 0:
             return levels.deliver_timestamp(min(level, levels.max_level), store_timestamp)
-    return tags_code(find_property(properties, b"TAGS")) if b"TAGS\x01" in properties else 0
+    return tags_code_of(properties)
 
 
 @lru_cache(maxsize=4096)
@@ -160,10 +161,11 @@ def read_record(
     properties_at = topic_end + 2
     if properties_at > end or properties_at + _SHORT.unpack_from(view, topic_end)[0] != end:
         return NoRecord.NOT_VALID
-    if check_crc and crc31(view[body_at:body_end]) != crc:
-        return NoRecord.NOT_VALID
-    if check_crc and not view[_last_text_byte(topic_end, properties_at, end)]:
-        return NoRecord.NOT_VALID  # torn behind the body, where the sum does not look
+    if check_crc:
+        # The sum does not look behind the body: there a zero at the end means torn.
+        last = end if properties_at < end else topic_end
+        if crc31(view[body_at:body_end]) != crc or not view[last - 1]:
+            return NoRecord.NOT_VALID
     topic, properties = (
         _topic(bytes(view[body_end + 1 : topic_end])),
         bytes(view[properties_at:end]),
@@ -180,11 +182,6 @@ def read_record(
         sys_flag,
         properties,
     )
-
-
-def _last_text_byte(topic_end: int, properties_at: int, end: int) -> int:
-    """The last byte that cannot be zero in a whole record."""
-    return end - 1 if properties_at < end else topic_end - 1
 
 
 def _end_or_nothing(view: memoryview, at: int) -> NoRecord:

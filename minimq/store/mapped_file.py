@@ -33,21 +33,24 @@ class MappedFile:
 
     def append(self, data: bytes) -> None:
         """Write at the end; the caller has looked whether it fits."""
-        self.write(self.wrote, data)
+        try:
+            self._file.write(self.wrote, data)
+        except OSError as error:
+            raise self._failed("write", error) from error
         self.wrote += len(data)
 
     def write(self, position: int, data: bytes) -> None:
         try:
             self._file.write(position, data)
         except OSError as error:
-            raise StoreError(f"cannot write {self.path}: {error.strerror or error}") from error
+            raise self._failed("write", error) from error
 
     def flush(self) -> None:
         """Bring what is written to the disk; runs in the flusher's thread."""
         try:
             self._file.flush()
         except OSError as error:
-            raise StoreError(f"cannot flush {self.path}: {error.strerror or error}") from error
+            raise self._failed("flush", error) from error
 
     def cut(self, position: int) -> None:
         """Forget what is behind `position` and make it zero again.
@@ -59,7 +62,7 @@ class MappedFile:
             self.file_system.truncate(self.path, position)
             self.file_system.truncate(self.path, self.size)
         except OSError as error:
-            raise StoreError(f"cannot cut {self.path}: {error.strerror or error}") from error
+            raise self._failed("cut", error) from error
         self._file = _open(self.file_system, self.path, self.size)
         self.view = self._file.view()
         self.wrote = position
@@ -73,7 +76,10 @@ class MappedFile:
         try:
             self.file_system.remove(self.path)
         except OSError as error:
-            raise StoreError(f"cannot remove {self.path}: {error.strerror or error}") from error
+            raise self._failed("remove", error) from error
+
+    def _failed(self, what: str, error: OSError) -> StoreError:
+        return StoreError(f"cannot {what} {self.path}: {error.strerror or error}")
 
 
 def _open(file_system: FileSystem, path: str, size: int) -> OpenFile:

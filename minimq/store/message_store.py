@@ -3,8 +3,7 @@
 Java:    store.DefaultMessageStore, store.MessageStore
 Posts:   RocketMQ生产消费流程浅析, broker收到拉取消息请求
 Differs: reading and writing are in store_reader.py and store_writer.py. Everything runs on the one
-         loop of the process, except the calls that flush. The table of queue offsets beside
-         RocketMQ's files lets a start find out that a queue's folder was lost.
+         loop of the process, except the calls that flush.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import asyncio
 from enum import Enum, auto
 from typing import Any
 
-from minimq.common.config_manager import load_json_table, persist_json_table
 from minimq.common.host import Host
 from minimq.common.mix_all import SCHEDULE_TOPIC
 from minimq.common.service_task import ServiceTask
@@ -31,9 +29,9 @@ from minimq.store.get_message_plan import GetMessageResult, TagFilter
 from minimq.store.ha_client import HAClient
 from minimq.store.ha_service import HAService
 from minimq.store.index_service import IndexService
-from minimq.store.recovery import LogRecovery, QueueKey, RecoveryReport
+from minimq.store.known_offsets import load_known_offsets, persist_known_offsets
+from minimq.store.recovery import LogRecovery, RecoveryReport
 from minimq.store.reput_message_service import RECORDS_PER_PASS_MAX
-from minimq.store.schedule_message_service import delay_level_to_queue_id
 from minimq.store.store_checkpoint import (
     LOCK,
     StoreCheckpoint,
@@ -42,11 +40,10 @@ from minimq.store.store_checkpoint import (
     mark_stopped,
 )
 from minimq.store.store_config import BrokerRole, FlushDiskType, MessageStoreConfig
+from minimq.store.store_snapshot import runtime_info_of, snapshot_of
 from minimq.store.store_writer import SERVICE, StoreWriter
 from minimq.telemetry import catalog
 
-QUEUE_OFFSET_FILE = "config/consumeQueueOffset.json"
-"""Ours: how far log and queues were at the last checkpoint. RocketMQ leaves it alone."""
 GAUGE_MILLIS = 20
 """Positions are told at most this often."""
 
@@ -109,15 +106,15 @@ class DefaultMessageStore(StoreWriter):
         return True
 
     def _recover(self, clean: bool) -> None:
-        known = _load_known(self.host)
+        known_end, known_offsets = load_known_offsets(self.host.file_system)
         recovery = LogRecovery(
             self.commit_log,
             self.queues,
             self.levels,
             clean=clean,
             safe_timestamp=self.checkpoint.min_timestamp,
-            known_end=known.pop(_LOG_END, 0),
-            known_offsets=known,
+            known_end=known_end,
+            known_offsets=known_offsets,
         )
         self.recovery_report = recovery.run()
         self.commit_log.topic_queue_table = self.queues.next_offsets()
@@ -220,11 +217,7 @@ class DefaultMessageStore(StoreWriter):
         self.checkpoint.logics_msg_timestamp = dispatched_timestamp
         self.checkpoint.index_msg_timestamp = self.index.end_timestamp
         self.checkpoint.flush()
-        offsets: dict[str, dict[int, int]] = {}
-        for queue in self.queues:
-            offsets.setdefault(queue.topic, {})[queue.queue_id] = queue.max_offset
-        table = {"commitLogMaxOffset": self.commit_log.max_offset, "maxOffsetTable": offsets}
-        persist_json_table(self.host.file_system, QUEUE_OFFSET_FILE, table)
+        persist_known_offsets(self.host.file_system, self.commit_log.max_offset, self.queues)
 
     def _appended(self) -> None:
         if self.ha.connections:
@@ -341,65 +334,8 @@ class DefaultMessageStore(StoreWriter):
 
     def runtime_info(self) -> dict[str, str]:
         """The store's part of a broker's running state, under RocketMQ's names."""
-        log = self.commit_log
-        info = {
-            "commitLogMinOffset": str(log.min_offset),
-            "commitLogMaxOffset": str(log.max_offset),
-            "commitLogDiskRatio": str(self.host.file_system.used_ratio()),
-            "consumeQueueDiskRatio": str(self.host.file_system.used_ratio()),
-            "dispatchBehindBytes": str(self.reput.behind_bytes),
-            "dispatchMaxBuffer": "0",
-            "pageCacheLockTimeMills": "0",
-            "earliestMessageTimeStamp": str(self.get_earliest_message_time()),
-        }
-        for level, offset in sorted(self.schedule.offset_table.items()):
-            end = self.get_max_offset_in_queue(SCHEDULE_TOPIC, delay_level_to_queue_id(level))
-            info[f"scheduleMessageOffset_{level}"] = f"{offset},{end}"
-        return info
+        return runtime_info_of(self)
 
     def snapshot(self) -> dict[str, Any]:
         """Positions, queues and state as JSON values."""
-        log = self.commit_log
-        queues = [
-            {
-                "topic": queue.topic,
-                "queue_id": queue.queue_id,
-                "min_offset": queue.min_offset,
-                "max_offset": queue.max_offset,
-            }
-            for queue in self.queues
-        ]
-        return {
-            "state": self.state.name,
-            "writeable": self.flags.writeable,
-            "log": {
-                "min_offset": log.min_offset,
-                "wrote": log.max_offset,
-                "flushed": log.files.flushed_where,
-                "dispatched": self.reput.reput_from_offset,
-                "segment_size": log.files.file_size,
-                "segments": [file.base_offset for file in log.files.files],
-            },
-            "queues": queues,
-            "delay_offsets": {str(k): v for k, v in sorted(self.schedule.offset_table.items())},
-            "index": self.index.snapshot(),
-            "ha": self.ha.snapshot(),
-            "reput_delay_millis": self.reput.delay_millis,
-        }
-
-
-_LOG_END: QueueKey = ("", -1)
-
-
-def _load_known(host: Host) -> dict[QueueKey, int]:
-    """How far log and queues were at the last checkpoint; unreadable means unknown."""
-    try:
-        table = load_json_table(host.file_system, QUEUE_OFFSET_FILE) or {}
-        offsets = table.get("maxOffsetTable")
-        known = {_LOG_END: int(str(table.get("commitLogMaxOffset", 0)))}
-        if isinstance(offsets, dict):
-            for topic, queues in offsets.items():
-                known.update({(str(topic), int(q)): int(offset) for q, offset in queues.items()})
-    except (StoreError, ValueError, TypeError, AttributeError):
-        return {}
-    return known
+        return {"state": self.state.name, **snapshot_of(self)}

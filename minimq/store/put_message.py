@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum, auto
+from functools import lru_cache
 
 from minimq.common.message_const import MessageConst
 from minimq.protocol.message_codec import create_message_id, find_property, tags_code
@@ -87,7 +88,7 @@ class MessageExtBrokerInner:
     @property
     def tags_code(self) -> int:
         if self._tags_code is None:
-            self._tags_code = tags_code(find_property(self.properties, b"TAGS"))
+            self._tags_code = tags_code_of(self.properties)
         return self._tags_code
 
     @property
@@ -114,6 +115,26 @@ _WAIT = MessageConst.PROPERTY_WAIT_STORE_MSG_OK.encode()
 _UNIQ_KEY = MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX.encode()
 
 
+_TAGS = b"TAGS\x01"
+
+
+def tags_code_of(properties: bytes) -> int:
+    """The tag code of a message with these properties; 0 without a tag."""
+    at = properties.rfind(_TAGS)
+    if at < 0:
+        return 0
+    if at and properties[at - 1] != 2:  # the end of another name
+        return tags_code(find_property(properties, b"TAGS"))
+    start = at + len(_TAGS)
+    end = properties.find(b"\x02", start)
+    return _code_of_tag(properties[start:] if end < 0 else properties[start:end])
+
+
+@lru_cache(maxsize=4096)
+def _code_of_tag(tag: bytes) -> int:
+    return tags_code(str(tag, "utf-8", "replace"))
+
+
 class PutMessageResult:
     """Where the record is. `pending` completes with the final status if something must wait."""
 
@@ -129,14 +150,23 @@ class PutMessageResult:
         "store_timestamp",
     )
 
-    def __init__(self, status: PutMessageStatus, remark: str = "") -> None:
+    def __init__(
+        self,
+        status: PutMessageStatus,
+        remark: str = "",
+        queue_offset: int = 0,
+        commit_log_offset: int = 0,
+        next_offset: int = 0,
+        store_timestamp: int = 0,
+        store_host: bytes = b"",
+    ) -> None:
         self.status = status
         self.remark = remark
-        self.queue_offset = 0
-        self.commit_log_offset = 0
-        self.next_offset = 0
-        self.store_timestamp = 0
-        self.store_host = b""
+        self.queue_offset = queue_offset
+        self.commit_log_offset = commit_log_offset
+        self.next_offset = next_offset
+        self.store_timestamp = store_timestamp
+        self.store_host = store_host
         self.record_offsets: tuple[int, ...] = ()
         self.pending: asyncio.Future[PutMessageStatus] | None = None
 

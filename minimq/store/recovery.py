@@ -26,6 +26,8 @@ from minimq.store.mapped_file import MappedFile
 SEGMENTS_CHECKED = 3
 """After an orderly end only the last segments are read again."""
 
+_ZEROS = bytes(64 * 1024)
+
 Damage = tuple[int, int]
 """First byte of the log that is no record, and first byte of the next sound record."""
 QueueKey = tuple[str, int]
@@ -176,9 +178,7 @@ class LogRecovery:
         files = self._log.files
         gone = 0
         for file in files.files:
-            start = max(end - file.base_offset, 0)
-            if start < file.size:
-                gone += len(bytes(file.view[start:]).rstrip(b"\0"))
+            gone += _used_bytes(file.view, max(end - file.base_offset, 0))
         files.truncate(end)
         return gone
 
@@ -204,6 +204,15 @@ class LogRecovery:
         for start, end in self._damages:
             for queue in self._queues:
                 queue.blank(start, end)
+
+
+def _used_bytes(view: memoryview, start: int) -> int:
+    """How far behind `start` the last byte is that is not zero."""
+    for end in range(len(view), start, -len(_ZEROS)):
+        chunk = bytes(view[max(end - len(_ZEROS), start) : end])
+        if chunk != _ZEROS[: len(chunk)]:
+            return end - len(chunk) + len(chunk.rstrip(b"\0")) - start
+    return 0
 
 
 class UnitCollector:

@@ -52,6 +52,7 @@ class StoreWriter(StoreReader):
         """Store time of the newest message that is visible."""
         self._now_millis = host.clock.now_millis
         self._recorder = host.recorder
+        self._is_slave = config.is_slave
         self._arriving: ArrivingListener | None = None
         self._waiters: list[Waiter] = []
         """What a put that waits for more than the append waits for."""
@@ -81,7 +82,8 @@ class StoreWriter(StoreReader):
         if rolled != self.commit_log.segments_rolled:
             self._rolled()
         if self._recorder.listening:
-            self._tell_appended(message, result, result.commit_log_offset, result.next_offset)
+            offset = result.commit_log_offset
+            self._tell_appended(message, result.queue_offset, offset, result.next_offset - offset)
         if self.reput.caught_up:
             self._dispatch_appended(message, result)
         else:
@@ -96,6 +98,9 @@ class StoreWriter(StoreReader):
         refusal = self._refusal(batch)
         if refusal is not None:
             return refusal
+        if batch.delay_time_level > 0 or batch.sys_flag & TRANSACTION_MASK:
+            why = "a batch cannot be delayed or part of a transaction"
+            return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, why)
         host = batch.store_host or self.store_host
         rolled = self.commit_log.segments_rolled
         try:
@@ -105,8 +110,8 @@ class StoreWriter(StoreReader):
         if rolled != self.commit_log.segments_rolled:
             self._rolled()
         if self._recorder.listening:
-            for offset, size, message in records:
-                self._tell_appended(message, result, offset, offset + size)
+            for place, (offset, size, message) in enumerate(records, result.queue_offset):
+                self._tell_appended(message, place, offset, size)
         if self.reput.caught_up:
             self._dispatch_batch(batch, result, records)
         else:
@@ -150,7 +155,7 @@ class StoreWriter(StoreReader):
 
     def _dispatch(self, record: DispatchRequest) -> None:
         """One record of the log, for the reput service."""
-        if self.config.is_slave:
+        if self._is_slave:
             self.commit_log.store_timestamp = record.store_timestamp
         if record.in_consume_queue:
             self._put_unit(
@@ -243,7 +248,7 @@ class StoreWriter(StoreReader):
         store_timestamp: int,
         properties: bytes,
     ) -> None:
-        if self.config.is_slave:
+        if self._is_slave:
             return
         if topic == SCHEDULE_TOPIC:
             self.schedule.message_came()
@@ -273,17 +278,16 @@ class StoreWriter(StoreReader):
     # -- telling ---------------------------------------------------------------------------------
 
     def _tell_appended(
-        self, message: MessageExtBrokerInner, result: PutMessageResult, offset: int, end: int
+        self, message: MessageExtBrokerInner, queue_offset: int, offset: int, size: int
     ) -> None:
-        place = result.record_offsets.index(offset) if result.record_offsets else 0
         self._recorder.emit(
             catalog.STORE_APPENDED,
             "CommitLog",
             message.topic,
             message.queue_id,
-            result.queue_offset + place,
+            queue_offset,
             offset,
-            end - offset,
+            size,
             find_property(message.properties, _UNIQ_KEY) or "",
         )
 

@@ -199,6 +199,9 @@ def test_sizes_have_limits():
             store.put_message(message(bytes(large + 1))),
             store.put_message(message(b"x", "T" * 128)),
             store.put_messages(message(b"no batch at all")),
+            store.put_messages(message(b"")),
+            store.put_messages(message(encode_batch([Message("T", b"1")]), delay_time_level=3)),
+            store.put_messages(message(encode_batch([Message("T", bytes(100))] * 600))),
         ]
         assert {r.status for r in refused} == {PutMessageStatus.MESSAGE_ILLEGAL}
         assert all(r.remark and not r.stored for r in refused)
