@@ -16,9 +16,10 @@ from minimq.namesrv.kv_config_manager import KVConfigManager
 from minimq.namesrv.namesrv_config import NamesrvConfig
 from minimq.namesrv.request_processor import DefaultRequestProcessor
 from minimq.namesrv.route_info_manager import RemovedBroker, RouteInfoManager
+from minimq.protocol.response_code import ResponseCode
 from minimq.remoting.connection import Connection
 from minimq.remoting.remoting_server import RemotingServer
-from minimq.remoting.request_dispatcher import ProcessorQueue, RequestDispatcher
+from minimq.remoting.request_dispatcher import ProcessorQueue, RequestDispatcher, ResponseError
 from minimq.telemetry import catalog
 
 FIRST_SCAN_MILLIS = 5_000
@@ -90,6 +91,10 @@ class NamesrvController:
 
     def update_config(self, properties: dict[str, str]) -> None:
         """Java: Configuration#update, request 318; the file keeps what was changed."""
+        for name in properties:
+            if name not in LIVE_SETTINGS and name in self.all_config():
+                remark = f"Can not update config {name} while running"
+                raise ResponseError(ResponseCode.NO_PERMISSION, remark)
         for name, text in properties.items():
             self.set_knob(name, text)
         text = format_properties(self.all_config())

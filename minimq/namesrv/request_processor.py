@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from minimq.common.faq_url import SUGGEST_TODO
 from minimq.common.java_compat import crc31
 from minimq.common.mix_all import ORDER_TOPIC_CONFIG_NAMESPACE
 from minimq.common.settings import format_properties, parse_properties
@@ -187,7 +188,9 @@ class DefaultRequestProcessor:
                 brokers,
             )
         if route is None:
-            remark = f"No topic route info in name server for the topic: {header.topic}"
+            remark = (
+                f"No topic route info in name server for the topic: {header.topic}{SUGGEST_TODO}"
+            )
             return request.create_response(ResponseCode.TOPIC_NOT_EXIST, remark)
         if self.controller.config.order_message_enable:
             orders = self.kv.get_kv_config(ORDER_TOPIC_CONFIG_NAMESPACE, header.topic)

@@ -231,7 +231,7 @@ def test_settings_by_request_and_by_knob():
         assert b"orderMessageEnable=true\n" in answer.body
         assert rig.namesrv.config.order_message_enable
         refused = await client.call(RequestCode.UPDATE_NAMESRV_CONFIG, body=b"listen=1.2.3.4:5")
-        assert (refused.code, "listen" in (refused.remark or "")) == (1, True)
+        assert (refused.code, "listen" in (refused.remark or "")) == (16, True)
         with pytest.raises(ConfigError, match="did you mean orderMessageEnable"):
             rig.namesrv.set_knob("ordermessageenable", True)
 

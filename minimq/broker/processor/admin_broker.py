@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from minimq.broker.consumer_manager import ConsumerGroupInfo
 from minimq.broker.runtime_info import broker_runtime_info
 from minimq.broker.transaction.transactional_message_bridge import renew_half_message
 from minimq.common.message_const import MessageConst
@@ -40,6 +41,14 @@ FORWARD_TIMEOUT_MILLIS = 10_000
 CONSUME_QUEUE_UNITS_MAX = 1_000
 """Units that one QUERY_CONSUME_QUEUE returns at most."""
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+def wanted_by(info: ConsumerGroupInfo | None, topic: str, tags_code: int) -> bool:
+    """Whether a group that is online would get this unit; without a group nobody would."""
+    if info is None or topic not in info.tag_filters:
+        return False
+    wanted = info.tag_filters[topic]
+    return wanted is None or tags_code in wanted
 
 
 class AdminBrokerProcessor:
@@ -124,17 +133,14 @@ class AdminBrokerProcessor:
             remark = f"{queue_id}@{topic} is not exist!"
             return request.create_response(ResponseCode.SYSTEM_ERROR, remark)
         body = QueryConsumeQueueResponseBody([], queue.max_offset, queue.min_offset)
-        wanted: frozenset[int] | None = None
-        if header.consumer_group:
-            info = self.controller.consumer_manager.get_consumer_group_info(header.consumer_group)
-            if info is not None:
-                body.subscription_data = info.subscription_table.get(topic)
-                wanted = info.tag_filters.get(topic)
+        info = self.controller.consumer_manager.get_consumer_group_info(header.consumer_group or "")
+        if info is not None:
+            body.subscription_data = info.subscription_table.get(topic)
         last = min(header.index + min(header.count, CONSUME_QUEUE_UNITS_MAX), queue.max_offset)
         for index in range(max(header.index, queue.min_offset), last):
             unit = queue.get_unit(index)
             if unit is not None:
-                passes = wanted is None or unit[2] in wanted
+                passes = wanted_by(info, topic, unit[2])
                 body.queue_data.append(ConsumeQueueData(*unit, eval=passes))
         return request.create_response(body=body.encode())
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from minimq.broker.consumer_manager import tag_filter_of
 from minimq.broker.processor.pull_decision import decide, suggest_broker_id
 from minimq.broker.pull_request_table import PullRequest, TagFilter
+from minimq.common.faq_url import SUGGEST_TODO
 from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import (
     OFFSET_MOVED_EVENT_TOPIC,
@@ -106,14 +107,14 @@ class PullMessageProcessor:
             raise ResponseError(ResponseCode.NO_PERMISSION, where)
         group = self.groups.find_subscription_group_config(pull.group)
         if group is None:
-            remark = f"subscription group [{pull.group}] does not exist"
+            remark = f"subscription group [{pull.group}] does not exist, {SUGGEST_TODO}"
             raise ResponseError(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, remark)
         if not group.consume_enable:
             remark = f"subscription group no permission, {pull.group}"
             raise ResponseError(ResponseCode.NO_PERMISSION, remark)
         topic = self.topics.select_topic_config(pull.topic)
         if topic is None:
-            remark = f"topic[{pull.topic}] not exist, apply first please!"
+            remark = f"topic[{pull.topic}] not exist, apply first please! {SUGGEST_TODO}"
             raise ResponseError(ResponseCode.TOPIC_NOT_EXIST, remark)
         if not is_readable(topic.perm):
             remark = f"the topic[{pull.topic}] pulling message is forbidden"
@@ -144,7 +145,7 @@ class PullMessageProcessor:
         """What the group's heartbeats said."""
         info = self.consumers.get_consumer_group_info(pull.group)
         if info is None:
-            remark = "the consumer's group info not exist"
+            remark = f"the consumer's group info not exist{SUGGEST_TODO}"
             raise ResponseError(ResponseCode.SUBSCRIPTION_NOT_EXIST, remark)
         broadcasts = info.message_model is MessageModel.BROADCASTING
         if broadcasts and not group.consume_broadcast_enable:
@@ -152,7 +153,7 @@ class PullMessageProcessor:
             raise ResponseError(ResponseCode.NO_PERMISSION, remark)
         data = info.subscription_table.get(pull.topic)
         if data is None:
-            remark = "the consumer's subscription not exist"
+            remark = f"the consumer's subscription not exist{SUGGEST_TODO}"
             raise ResponseError(ResponseCode.SUBSCRIPTION_NOT_EXIST, remark)
         if data.sub_version < sub_version:
             remark = "the consumer's subscription not latest"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minimq.broker.processor.send_answer import STORED_CODES, code_and_remark
 from minimq.broker.transaction.transactional_message_bridge import parse_half_message
+from minimq.common.faq_url import SUGGEST_TODO
 from minimq.common.message import properties_to_string, string_to_properties
 from minimq.common.message_const import MessageConst
 from minimq.common.mix_all import (
@@ -22,6 +23,7 @@ from minimq.common.mix_all import (
     group_of_retry_topic,
     is_not_allowed_send_topic,
     is_retry_topic,
+    perm_to_string,
     topic_complaint,
 )
 from minimq.common.sys_flag import TRANSACTION_MASK, MessageSysFlag
@@ -163,9 +165,8 @@ class SendMessageProcessor:
             raise self.refusal(ResponseCode.NO_PERMISSION, remark)
         if send.queue_id >= max(topic.write_queue_nums, topic.read_queue_nums):
             remark = (
-                f"request queueId[{send.queue_id}] is illegal, topic:[{send.topic}] "
-                f"writeQueueNums:[{topic.write_queue_nums}] "
-                f"readQueueNums:[{topic.read_queue_nums}] Producer: {connection.peer}"
+                f"request queueId[{send.queue_id}] is illegal, {topic_config_text(topic)} "
+                f"Producer: {connection.peer}"
             )
             raise self.refusal(ResponseCode.SYSTEM_ERROR, remark)
         return topic
@@ -189,7 +190,7 @@ class SendMessageProcessor:
                     send.topic, 1, topic_sys_flag=unit
                 )
         if topic is None:
-            remark = f"topic[{send.topic}] not exist, apply first please!"
+            remark = f"topic[{send.topic}] not exist, apply first please!{SUGGEST_TODO}"
             raise self.refusal(ResponseCode.TOPIC_NOT_EXIST, remark)
         return topic
 
@@ -327,8 +328,10 @@ class SendMessageProcessor:
             wait_store_msg_ok=wait_ok,
         )
         if message.delay_time_level > 0 or message.sys_flag & TRANSACTION_MASK:
-            remark = "a batch can neither be delayed nor be part of a transaction"
-            raise self.refusal(ResponseCode.MESSAGE_ILLEGAL, remark)
+            limit = self.controller.store_config.max_message_size
+            why = "a batch has no delay and no transaction"
+            code, text = code_and_remark(PutMessageStatus.MESSAGE_ILLEGAL, limit, why)
+            raise self.refusal(code, text or why)
         result = self.store.put_messages(message)
         return self.answer(connection, request, result, message.topic, message.queue_id)
 
@@ -410,6 +413,17 @@ class SendMessageProcessor:
             code,
             properties.get(MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX),
         )
+
+
+def topic_config_text(topic: TopicConfig) -> str:
+    """Java: TopicConfig.toString."""
+    perm = perm_to_string(topic.perm)
+    return (
+        f"TopicConfig [topicName={topic.topic_name}, readQueueNums={topic.read_queue_nums}, "
+        f"writeQueueNums={topic.write_queue_nums}, perm={perm}, "
+        f"topicFilterType={topic.topic_filter_type}, topicSysFlag={topic.topic_sys_flag}, "
+        f"order={'true' if topic.order else 'false'}]"
+    )
 
 
 def born_host(connection: Connection) -> bytes:
