@@ -3,19 +3,21 @@
 Java:    store.index.IndexService, CommitLogDispatcherBuildIndex
 Differs: Java indexes a message in the reput service, before it wakes consumers. Here the index
          follows the log in passes of its own (every second, and before a question), so that
-         neither sends nor wake-ups wait for it. What a crash may have torn is built again.
+         neither sends nor wake-ups wait for it. What was appended just now is noted and need not
+         be read again. What a crash may have torn is built again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections import deque
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from minimq.common.message_const import MessageConst
 from minimq.common.service_task import ServiceTask
 from minimq.common.sys_flag import TRANSACTION_MASK, TransactionType
+from minimq.protocol.message_codec import find_property
 from minimq.store.commit_log import CommitLog
 from minimq.store.dispatch import DelayLevels, DispatchRequest
 from minimq.store.index_file import IndexFile, index_key_hash
@@ -30,6 +32,21 @@ RECORDS_PER_SLICE_MAX = 200
 """Then others get their turn on the loop."""
 RECORDS_BEFORE_ANSWER_MAX = 5_000
 """A question waits for at most so many records that are not indexed yet."""
+NOTED_RECORDS_MAX = 4_096
+"""Records remembered until the next pass; further ones are read from the log again."""
+NOTED_RECORDS_CALL = 1_024
+"""So many do not wait for the next second."""
+
+
+class NotedRecord(NamedTuple):
+    """What the index needs of a record."""
+
+    commit_log_offset: int
+    next_offset: int
+    topic: str
+    properties: bytes
+    sys_flag: int
+    store_timestamp: int
 
 
 class IndexService(ServiceTask):
@@ -44,6 +61,7 @@ class IndexService(ServiceTask):
         self._levels = levels
         self._files: list[IndexFile] = []
         self.position = 0
+        self._noted: deque[NotedRecord] = deque()
         self._done = -1
         """The newest record that was indexed before the start."""
 
@@ -69,6 +87,14 @@ class IndexService(ServiceTask):
 
     # -- following the log -----------------------------------------------------------------------
 
+    def note(self, record: NotedRecord) -> None:
+        """A record was appended just now."""
+        noted = self._noted
+        if len(noted) < NOTED_RECORDS_MAX and self._config.message_index_enable:
+            noted.append(record)
+            if len(noted) == NOTED_RECORDS_CALL:
+                self.wakeup()
+
     async def run_once(self) -> None:
         await self.wait_for_running(PASS_MILLIS)
         if self.build(RECORDS_PER_SLICE_MAX):
@@ -89,16 +115,25 @@ class IndexService(ServiceTask):
         return more
 
     def _next_record(self) -> bool:
-        offset = self.position
-        record, self.position = next_record(self._log, offset, self._levels)
-        if record is not None and offset > self._done:
+        offset, noted = self.position, self._noted
+        while noted and noted[0].commit_log_offset < offset:
+            noted.popleft()
+        if noted and noted[0].commit_log_offset == offset:
+            record = noted.popleft()
+            self.position = record.next_offset
+        else:
+            found, self.position = next_record(self._log, offset, self._levels)
+            if found is None:
+                return self.position > offset
+            record = _to_note(found)
+        if offset > self._done:
             self._put(record)
-        return self.position > offset
+        return True
 
-    def _put(self, record: DispatchRequest) -> None:
-        if record.sys_flag & TRANSACTION_MASK == TransactionType.ROLLBACK:
+    def _put(self, record: NotedRecord) -> None:
+        if record.sys_flag & TRANSACTION_MASK == _ROLLBACK:
             return
-        keys = list(_keys_of(record))
+        keys = _keys_of(record.properties)
         if not keys:
             return
         file = self._file_with_room(len(keys), record.store_timestamp)
@@ -173,12 +208,28 @@ class IndexService(ServiceTask):
 
 
 _SEPARATOR = MessageConst.KEY_SEPARATOR
+_UNIQ_KEY = MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX.encode()
+_KEYS = MessageConst.PROPERTY_KEYS.encode()
+_ROLLBACK = int(TransactionType.ROLLBACK)
 
 
-def _keys_of(record: DispatchRequest) -> Iterator[str]:
+def _keys_of(properties: bytes) -> list[str]:
     """The producer's id of the message, then each of its KEYS."""
-    uniq_key = record.uniq_key
-    if uniq_key:
-        yield uniq_key
-    if record.keys:
-        yield from (key for key in record.keys.split(_SEPARATOR) if key)
+    uniq_key = find_property(properties, _UNIQ_KEY)
+    keys = [uniq_key] if uniq_key else []
+    if _KEYS in properties:
+        text = find_property(properties, _KEYS) or ""
+        keys += [key for key in text.split(_SEPARATOR) if key]
+    return keys
+
+
+def _to_note(record: DispatchRequest) -> NotedRecord:
+    offset = record.commit_log_offset
+    return NotedRecord(
+        offset,
+        offset + record.size,
+        record.topic,
+        record.properties,
+        record.sys_flag,
+        record.store_timestamp,
+    )

@@ -28,7 +28,6 @@ from minimq.store.flush_consume_queue_service import FlushConsumeQueueService
 from minimq.store.get_message_plan import GetMessageResult, TagFilter
 from minimq.store.ha_client import HAClient
 from minimq.store.ha_service import HAService
-from minimq.store.index_service import IndexService
 from minimq.store.known_offsets import load_known_offsets, persist_known_offsets
 from minimq.store.recovery import LogRecovery, RecoveryReport
 from minimq.store.reput_message_service import RECORDS_PER_PASS_MAX
@@ -75,7 +74,6 @@ class DefaultMessageStore(StoreWriter):
         super().__init__(host, config, store_host)
         self.state = StoreState.CREATED
         self.recovery_report: RecoveryReport | None = None
-        self.index = IndexService(host, self.commit_log, self.levels)
         self.clean = CleanCommitLogService(host, self.commit_log, self.flags, self._segments_gone)
         self.ha = HAService(host, self.commit_log)
         """On a master: `await ha.open(ip)` before slaves can come."""

@@ -19,6 +19,7 @@ from minimq.protocol.message_codec import PROPERTIES_MAX_BYTES, encode_host, fin
 from minimq.store.commit_log import AppendedRecord, SegmentError
 from minimq.store.consume_queue import UNIT
 from minimq.store.dispatch import NOT_IN_QUEUES, DelayLevels, DispatchRequest, queue_tags_code
+from minimq.store.index_service import IndexService, NotedRecord
 from minimq.store.put_completion import PutCompletion, Waiter
 from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
 from minimq.store.reput_message_service import RETRIES_BEFORE_REFUSING, ReputMessageService
@@ -43,6 +44,7 @@ class StoreWriter(StoreReader):
         self.store_host = encode_host(store_host)
         self.flags = RunningFlags()
         self.levels = DelayLevels(config.message_delay_level)
+        self.index = IndexService(host, self.commit_log, self.levels)
         self.accepting = False
         self.schedule = ScheduleMessageService(host, self, config, self.levels)
         self.reput = ReputMessageService(
@@ -84,6 +86,7 @@ class StoreWriter(StoreReader):
         if self._recorder.listening:
             offset = result.commit_log_offset
             self._tell_appended(message, result.queue_offset, offset, result.next_offset - offset)
+        self._note(message, result.commit_log_offset, result.next_offset, result.store_timestamp)
         if self.reput.caught_up:
             self._dispatch_appended(message, result)
         else:
@@ -120,6 +123,12 @@ class StoreWriter(StoreReader):
         if self._waiters:
             self._wait_for_others(batch, result)
         return result
+
+    def _note(self, message: MessageExtBrokerInner, offset: int, end: int, stamp: int) -> None:
+        """The index need not read again what we hold in our hands."""
+        self.index.note(
+            NotedRecord(offset, end, message.topic, message.properties, message.sys_flag, stamp)
+        )
 
     def _refusal(self, message: MessageExtBrokerInner) -> PutMessageResult | None:
         if not self.accepting or not self.flags.writeable:
