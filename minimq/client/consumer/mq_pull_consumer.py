@@ -2,7 +2,8 @@
 
 Java:    client.consumer.DefaultMQPullConsumer, DefaultMQPullConsumerImpl, RebalancePullImpl
 Posts:   RocketMQ消费者消费消息, 简单了解DefaultMQPullConsumer的启动流程
-Differs: the deprecated scheduling class around it is not here.
+Differs: a position noted by the user outlives the rebalance that first sees its queue, and all
+         noted positions are reported; Java forgets those it was not allocated.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class RebalancePull(RebalanceImpl):
         return True
 
     async def remove_dirty_offset(self, mq: MessageQueue) -> None:
-        self._offset_store.remove_offset(mq)
+        """Nothing: what the user noted before the first rebalance is no dirt."""
 
     async def compute_pull_from_where(self, mq: MessageQueue) -> int:
         return 0

@@ -54,6 +54,7 @@ class SendRetry:
         self._retry_another_broker = retry_another_broker
         self._retry_codes = retry_codes
         self._call_timeout = False
+        self._ended = False
         self._result: SendResult | None = None
         self._error: MiniMQError | None = None
 
@@ -68,7 +69,7 @@ class SendRetry:
     def wants_attempt(self, spent_millis: float) -> bool:
         """All attempts share one budget; a spent one ends the loop."""
         self.spent_millis = spent_millis
-        if self.times >= self.times_total:
+        if self._ended or self.times >= self.times_total:
             return False
         if self.timeout_millis < spent_millis:
             self._call_timeout = True
@@ -91,8 +92,7 @@ class SendRetry:
             retry = error.response_code in self._retry_codes
         else:
             retry = isinstance(error, RemotingError | MQClientError)
-        if not retry:
-            self.times = self.times_total
+        self._ended = not retry
         return retry and self.times < self.times_total
 
     def outcome(self) -> SendResult:
