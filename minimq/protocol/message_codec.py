@@ -335,7 +335,12 @@ def encode_host(host: str) -> bytes:
 def create_message_id(store_host: str | bytes, physical_offset: int) -> str:
     """The store id ("offsetMsgId"): upper-case hex of address, port and log offset."""
     host = encode_host(store_host) if isinstance(store_host, str) else store_host
-    return (host + _OFFSET.pack(physical_offset)).hex().upper()
+    return f"{_upper_hex(host)}{physical_offset & 0xFFFF_FFFF_FFFF_FFFF:016X}"
+
+
+@lru_cache(maxsize=256)
+def _upper_hex(host: bytes) -> str:
+    return host.hex().upper()
 
 
 def decode_message_id(message_id: str) -> tuple[str, int]:
