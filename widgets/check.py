@@ -1,4 +1,4 @@
-"""Check: judges a recorded run by rules, and answers with the broken rule and the events that broke it."""
+"""Check: judges a recorded run by rules; answers with the broken rule and its events."""
 
 from __future__ import annotations
 
@@ -61,19 +61,24 @@ class Check(Card):
     def _paint(self) -> None:
         verdict = self.verdict
         made: dict[str, Any] = {
-            "kind": "check", "top": [f"CHECK, {self.name}", f"try {self.tries}" if self.tries else ""],
-            "hints": self.hints[: self.hints_shown], "hints_left": len(self.hints) - self.hints_shown,
-            "say": say("check.before"), "passed": None,
-        }  # fmt: skip
+            "kind": "check",
+            "top": [f"CHECK, {self.name}", f"try {self.tries}" if self.tries else ""],
+            "hints": self.hints[: self.hints_shown],
+            "hints_left": len(self.hints) - self.hints_shown,
+            "say": say("check.before"),
+            "passed": None,
+        }
         if verdict is not None:
             seed = f", seed {self.seed}" if self.seed is not None else ""
             shown = len(verdict.broken[0][1].events) if verdict.broken else 0
             made |= {
-                "passed": verdict.passed, "say": _headline(verdict), "why": self.why if verdict.passed else "",
+                "passed": verdict.passed,
+                "say": _headline(verdict),
+                "why": self.why if verdict.passed else "",
                 "rules": [["✓ ", rule] for rule in verdict.held],
                 "broken": [self._broken(rule, breach) for rule, breach in verdict.broken[:1]],
                 "foot": f"{shown} of {count(verdict.seen)} events{seed}",
-            }  # fmt: skip
+            }
         self.card = made
 
     def _broken(self, rule: Rule, breach: Breach) -> dict[str, Any]:

@@ -160,6 +160,7 @@ def panel_sentence(view: ControlPanel, now_micros: int) -> Parts:
     dead = [p.who for p in view.roster.people.values() if p.really == "dead" and not p.removed]
     if dead:
         return [
-            f"{listing(dead)} {'is' if len(dead) == 1 else 'are'} gone; Restart brings back name, address and folder."
+            f"{listing(dead)} {'is' if len(dead) == 1 else 'are'} gone; "
+            "Restart brings back name, address and folder."
         ]
     return say("play.ready")

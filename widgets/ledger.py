@@ -26,10 +26,16 @@ class Ledger(Card):
         judged = self.file.judged()
         rows = [_row(sure, [e for e in judged if e.sure == sure]) for sure in reversed(SURENESS)]
         self.card = {
-            "kind": "ledger", "top": ["LEDGER", "stays in this folder"], "say": self._say(),
-            "table": block(cols=["how sure", "each mark is one prediction, newest right", "right"], rows=rows, num=[2]),
+            "kind": "ledger",
+            "top": ["LEDGER", "stays in this folder"],
+            "say": self._say(),
+            "table": block(
+                cols=["how sure", "each mark is one prediction, newest right", "right"],
+                rows=rows,
+                num=[2],
+            ),
             "error": self.file.error,
-        }  # fmt: skip
+        }
 
     def handle(self, message: dict[str, Any]) -> None:
         if message.get("do") == "refresh":

@@ -46,7 +46,7 @@ class PlotTraits(traitlets.HasTraits):
     """The traits of a plot, for views that have one inside."""
 
     spec = traitlets.Dict().tag(sync=True)
-    slots = traitlets.List().tag(sync=True)
+    slots: Any = traitlets.List().tag(sync=True)
     frame = traitlets.Bytes().tag(sync=True)
     library = traitlets.Unicode().tag(sync=True)
 

@@ -1,4 +1,4 @@
-"""Predict: an answer and how sure one is, stored before the run unlocks, drawn on the plot after it."""
+"""Predict: an answer, stored before the run unlocks, and drawn on the plot after it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Predict(Card):
         """Store the answer, then start the run."""
         if sure not in SURENESS:
             raise ValueError(f"sure is one of {', '.join(SURENESS)}, not {sure!r}")
-        known = dict(self.choices)
+        known: dict[Any, Any] = dict(self.choices)
         self.entry = Entry(self.key, self.question, known.get(said, said), sure)
         self.ledger.store(self.entry)
         self._show_on_views(None)
@@ -139,10 +139,17 @@ class Predict(Card):
     def _paint(self) -> None:
         entry = self.entry
         made: dict[str, Any] = {
-            "kind": "predict", "top": ["PREDICT, " + self.key, "before the run"], "question": self.question,
-            "choices": [text for text, _ in self.choices], "sureness": list(SURENESS), "unit": self.unit,
-            "skippable": self.skippable, "stage": "before", "say": say("predict.before"), "error": self.error,
-        }  # fmt: skip
+            "kind": "predict",
+            "top": ["PREDICT, " + self.key, "before the run"],
+            "question": self.question,
+            "choices": [text for text, _ in self.choices],
+            "sureness": list(SURENESS),
+            "unit": self.unit,
+            "skippable": self.skippable,
+            "stage": "before",
+            "say": say("predict.before"),
+            "error": self.error,
+        }
         if entry is not None and entry.was is None:
             made |= {
                 "stage": "running",
@@ -160,9 +167,14 @@ class Predict(Card):
         said, was = self._text(entry.said), self._text(entry.was)
         kind = "predict.right" if entry.right else "predict.wrong"
         made: dict[str, Any] = {
-            "stage": "after", "top": ["PREDICT, " + self.key, "after the run"], "said": said,
-            "sure": entry.sure, "saw": entry.saw, "say": say(kind, said=said, was=was), "why": self.why,
-        }  # fmt: skip
+            "stage": "after",
+            "top": ["PREDICT, " + self.key, "after the run"],
+            "said": said,
+            "sure": entry.sure,
+            "saw": entry.saw,
+            "say": say(kind, said=said, was=was),
+            "why": self.why,
+        }
         if not entry.saw:
             made["say"] = say("predict.see")
         elif isinstance(entry.said, int | float) and isinstance(entry.was, int | float):
@@ -172,7 +184,7 @@ class Predict(Card):
     def _text(self, value: Any) -> str:
         named = next((text for text, known in self.choices if known == value), None)
         if named is not None:
-            return named
+            return str(named)
         return f"{value:g} {self.unit}".strip() if isinstance(value, int | float) else str(value)
 
 

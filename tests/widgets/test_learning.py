@@ -1,4 +1,4 @@
-"""Predictions are stored before the run; checks answer with the rule and the events that broke it."""
+"""Predictions are stored before the run; checks answer with the rule and what broke it."""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,14 @@ class CountingView:
         self.errors.append(error)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until it is so; the caller sets the time limit."""
+    pause = asyncio.Event()
+    while not condition():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pause.wait(), 0.01)
+
+
 def test_a_frame_survives_its_packing() -> None:
     frame = pack_frame(1.5, {3: [1.0, 2.0], 7: [], 9: [0.25]})
     assert unpack_frame(frame) == (1.5, {3: [1.0, 2.0], 7: [], 9: [0.25]})
@@ -110,11 +120,9 @@ def test_the_task_starts_in_a_loop_and_ends_by_itself() -> None:
         view = CountingView(ticker.hub(cluster))
         ticker.watch(view)
         assert ticker.running
-        while view.painted < 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: view.painted >= 2)
         ticker.forget(view)
-        while ticker.running:
-            await asyncio.sleep(0.01)
+        await until(lambda: not ticker.running)
 
     asyncio.run(asyncio.wait_for(run(), 10))
 

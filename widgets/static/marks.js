@@ -170,6 +170,7 @@ function drawMarks(root, marks, axes, measure, send) {
 function axisAt(axes, name, fallback) { return (axes[name ?? fallback] ?? axes[fallback]).at; }
 
 function oneMark(mark, axes, measure, send) {
+  if (mark.over && axes.width < mark.over) return svg('g');      // only where there is room
   const X = axisAt(axes, mark.xa, 'x'), Y = axisAt(axes, mark.ya, 'y');
   const node = MARKS[mark.k](mark, X, Y, measure, axes);
   if (mark.tip) node.append(svg('title'));

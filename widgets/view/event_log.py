@@ -171,7 +171,7 @@ class EventLogModel:
 
     # -- reading ----------------------------------------------------------------------------
     def newest(self, shown: int = SHOWN, process: str = "", kind: str = "") -> list[Line]:
-        ordered = sorted(reversed(self.lines), key=lambda line: -line.at_micros)
+        ordered = sorted(self.lines, key=lambda line: line.at_micros)[::-1]
         chosen = [
             line
             for line in ordered

@@ -28,9 +28,11 @@ ROWS_MAX = 16
 HOVERED_MAX = 12
 LOW_MILLIS, HIGH_MILLIS = 0.02, 20_000.0
 CAUSE_WORDS = {
-    "arrival": "a message came", "sweep": "sweep found one", "timeout": "hold over, empty",
+    "arrival": "a message came",
+    "sweep": "sweep found one",
+    "timeout": "hold over, empty",
     "connection": "connection lost",
-}  # fmt: skip
+}
 MODE_WORDS = {
     "arrival": ("long polling on", "woken by arrival"),
     "sweep": ("wake-up off", "waits for the sweep"),
@@ -87,26 +89,49 @@ class LongPollPicture:
         data: list[dict[str, Any]] = []
         for node in self.owners():
             colour = f"@{label(node)}" if label(node) in {f"C{n}" for n in range(1, 7)} else "@nb"
-            data.append({
-                "type": "bar", "orientation": "h", "name": node, "marker": {"color": colour, "line": {"width": 0}},
-                "base": [], "x": [], "y": [], "width": [], "hoverinfo": "skip",
-            })  # fmt: skip
+            data.append(
+                {
+                    "type": "bar",
+                    "orientation": "h",
+                    "name": node,
+                    "marker": {"color": colour, "line": {"width": 0}},
+                    "base": [],
+                    "x": [],
+                    "y": [],
+                    "width": [],
+                    "hoverinfo": "skip",
+                }
+            )
         slots = [[t, key] for t in range(len(data)) for key in ("base", "x", "y", "width")]
         slots += [[len(data), "x"], [len(data), "y"]]
-        data.append({
-            "type": "scatter", "mode": "markers", "name": "waits", "x": [], "y": [], "xaxis": "x2",
-            "yaxis": "y2", "marker": {"color": "@nb", "size": 5}, "hoverinfo": "skip", "cliponaxis": False,
-        })  # fmt: skip
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": "waits",
+                "x": [],
+                "y": [],
+                "xaxis": "x2",
+                "yaxis": "y2",
+                "marker": {"color": "@nb", "size": 5},
+                "hoverinfo": "skip",
+                "cliponaxis": False,
+            }
+        )
         decades = [0.1, 1, 10, 100, 1000, 10_000]
         layout: dict[str, Any] = {
             "xaxis": {"range": [0, 3], "anchor": "y", "ticks": "outside"},
             "yaxis": {"range": [top, 0], "domain": [1 - top / inner, 1], "visible": False},
             "xaxis2": {
-                "type": "log", "range": [math.log10(LOW_MILLIS), math.log10(HIGH_MILLIS)], "anchor": "y2",
-                "tickvals": decades, "ticktext": ["0.1 ms", "1 ms", "10 ms", "100 ms", "1 s", "10 s"], "domain": [0.2, 0.86],
+                "type": "log",
+                "range": [math.log10(LOW_MILLIS), math.log10(HIGH_MILLIS)],
+                "anchor": "y2",
+                "tickvals": decades,
+                "ticktext": ["0.1 ms", "1 ms", "10 ms", "100 ms", "1 s", "10 s"],
+                "domain": [0.2, 0.86],
             },
             "yaxis2": {"range": [low, 0], "domain": [0, low / inner], "visible": False},
-        }  # fmt: skip
+        }
         sides = {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
         return {
             "data": data,
@@ -284,12 +309,15 @@ class LongPollPicture:
         low, high = self.window(now)
         return [
             {
-                "x": self.seconds(at), "t": f"{label(node)} {signal}", "top": 18, "bottom": TOP + self.height(),
+                "x": self.seconds(at),
+                "t": f"{label(node)} {signal}",
+                "top": 18,
+                "bottom": TOP + self.height(),
                 "g": {**self.roster.glyph_of(node), "really": "dead"},
             }
             for at, node, signal in self.model.deaths
             if low <= self.seconds(at) <= high
-        ]  # fmt: skip
+        ]
 
     def _mode_marks(self) -> Iterable[Mark]:
         for row, mode in enumerate(self.modes()):

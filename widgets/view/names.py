@@ -49,7 +49,7 @@ def by_name(whos: Iterable[str]) -> list[str]:
 
 
 def is_lesson_topic(topic: str) -> bool:
-    """No topic of the system, and none that carries retries, dead letters or a broker's own name."""
+    """No topic of the system, of retries or dead letters, or with a broker's own name."""
     return not (
         topic.startswith(("%", "rmq_sys_", "RMQ_SYS_"))
         or topic in SYSTEM_TOPICS

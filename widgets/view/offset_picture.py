@@ -31,7 +31,11 @@ COLUMNS = (
     ("comes\nagain", 2),
 )
 STUCK_MICROS, STUCK_BEHIND = 1_000_000, 3
+STUCK_WORDS_SHARE = 0.72
+"""Further right there is no room for words beside the ticks."""
 OWNERS_MAX = 7
+ROOMY = 700
+"""Below this width (px) the names of the inner positions are left to the key."""
 
 
 class OffsetPicture:
@@ -87,11 +91,14 @@ class OffsetPicture:
         slots = [[t, key] for t in range(len(data)) for key in ("base", "x", "y", "width")]
         layout = {
             "xaxis": {
-                "range": [-LEFT_SHARE * self.scale, 1.04 * self.scale], "showgrid": False,
-                "ticks": "outside", "tickvals": vals, "ticktext": text,
+                "range": [-LEFT_SHARE * self.scale, 1.04 * self.scale],
+                "showgrid": False,
+                "ticks": "outside",
+                "tickvals": vals,
+                "ticktext": text,
             },
             "yaxis": {"range": [height, 0], "visible": False},
-        }  # fmt: skip
+        }
         sides = {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
         return {
             "data": data,
@@ -159,7 +166,7 @@ class OffsetPicture:
                 (("oldest unfinished", at.oldest), ("pulled", at.pulled), ("max", at.max))
             ):
                 share = (0.42, 0.72, 0.94)[place] * self.scale
-                yield {**word, "x": share, "y": 10, "t": text, "a": "middle"}
+                yield {**word, "x": share, "y": 10, "t": text, "a": "middle", "over": ROOMY}
                 yield from _leader(share, min(value - at.broker, self.scale), 38 + 6 * place)
         for name, right in COLUMNS:
             for line, text in enumerate(name.split("\n")):
@@ -226,7 +233,16 @@ class OffsetPicture:
         low = -LEFT_SHARE * self.scale
         disk = max(low, float(positions.disk - positions.broker))
         yield {"k": "line", "x0": low, "x1": disk, "y0": y, "y1": y, "line": "@line", "w": 1}
-        yield {"k": "shape", "s": "bracket", "x": disk, "y": y, "r": 9, "line": "@ink", "w": 2}
+        yield {
+            "k": "shape",
+            "s": "bracket",
+            "dx": -3,
+            "x": disk,
+            "y": y,
+            "r": 9,
+            "line": "@ink",
+            "w": 2,
+        }
         yield {"k": "line", "x0": 0, "x1": 0, "y0": y - 14, "y1": y + 14, "w": 2.5}
         yield from self._right_of_zero(queue, positions, y)
         yield from _again_marks(positions, y, self.scale)
@@ -288,8 +304,12 @@ class OffsetPicture:
             return
         positions = self.model.at(queue)
         at = min(positions.max - positions.broker, self.scale)
-        words = f"offset {positions.oldest} stuck: {found[2]} finished, none safe"
-        yield {"k": "text", "x": at, "dx": 10, "y": y, "t": words, "b": True, "halo": True}
+        text = {"k": "text", "x": at, "dx": 8, "halo": True, "small": True}
+        if at > STUCK_WORDS_SHARE * self.scale:
+            yield {**text, "dx": -8, "a": "end", "y": y - 1, "b": True, "t": "stuck"}
+            return
+        yield {**text, "y": y - 7, "b": True, "t": f"offset {positions.oldest} stuck:"}
+        yield {**text, "y": y + 7, "t": f"{found[2]} finished, none safe"}
 
     def _sums(self) -> Iterable[Mark]:
         total, y = self.model.total(), self.height() + 13
@@ -403,9 +423,13 @@ class OffsetPicture:
     def _stuck_sentence(self, queue: Queue, length: int, finished: int) -> Parts:
         owner = (self.model.ownership.owners(queue) or ("its consumer",))[0]
         return say(
-            "offset.stuck", queue=queue_name(queue), length=numbers.duration(length), who=label(owner),
-            finished=finished, again=numbers.many(self.model.again_of(owner)[0], "message"),
-        )  # fmt: skip
+            "offset.stuck",
+            queue=queue_name(queue),
+            length=numbers.duration(length),
+            who=label(owner),
+            finished=finished,
+            again=numbers.many(self.model.again_of(owner)[0], "message"),
+        )
 
 
 def say_clause(text: str) -> Parts:
@@ -419,13 +443,20 @@ def _bars(name: str, colour: str, line: str | None) -> dict[str, Any]:
     if line:
         marker["line"]["color"] = line
     return {
-        "type": "bar", "orientation": "h", "name": name, "marker": marker, "base": [], "x": [],
-        "y": [], "width": [], "hoverinfo": "skip",
-    }  # fmt: skip
+        "type": "bar",
+        "orientation": "h",
+        "name": name,
+        "marker": marker,
+        "base": [],
+        "x": [],
+        "y": [],
+        "width": [],
+        "hoverinfo": "skip",
+    }
 
 
 def _leader(head: float, value: float, y: float) -> Iterable[Mark]:
-    line = {"k": "line", "ya": "px", "line": "@line", "w": 1}
+    line = {"k": "line", "ya": "px", "line": "@line", "w": 1, "over": ROOMY}
     yield {**line, "x0": head, "x1": head, "y0": 18, "y1": y}
     yield {**line, "x0": head, "x1": value, "y0": y, "y1": y}
     yield {**line, "x0": value, "x1": value, "y0": y, "y1": TOP + 4}

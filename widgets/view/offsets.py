@@ -280,6 +280,6 @@ def _start_anew(positions: Positions) -> None:
 def _forget_below(positions: Positions, offset: int) -> None:
     for table in (positions.states, positions.since):
         for old in [o for o in table if o < offset]:
-            del table[old]  # type: ignore[attr-defined]
+            table.pop(old)
     positions.started = max(positions.started, offset)
     positions.pulled = max(positions.pulled, offset)

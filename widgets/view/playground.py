@@ -15,7 +15,7 @@ from widgets.view.rebalance_picture import (
     flag_sentence,
     nice_step,
     time_window,
-)  # fmt: skip
+)
 from widgets.view.roster import RosterModel
 from widgets.view.sentences import say
 from widgets.view.traffic import TrafficModel, log_range, log_ticks
@@ -278,29 +278,56 @@ class PlaygroundPicture:
         drop = drop_words(person, now)
         waiting = sum(self.traffic.offsets.at(q).lag().not_pulled for q in effects[0].queues)
         return say(
-            "play.frozen", who=person.who, belief=belief, queues=queue_span(effects[0].queues),
-            length=numbers.duration(effects[0].most), waiting=numbers.many(waiting, "message"),
+            "play.frozen",
+            who=person.who,
+            belief=belief,
+            queues=queue_span(effects[0].queues),
+            length=numbers.duration(effects[0].most),
+            waiting=numbers.many(waiting, "message"),
             drop=f"{drop[1:]}." if drop else "",
-        )  # fmt: skip
+        )
 
 
 def _area(name: str, colour: str) -> dict[str, Any]:
     return {
-        "type": "scatter", "mode": "lines", "name": name, "stackgroup": "lag", "fillcolor": colour,
-        "line": {"width": 0, "color": colour, "shape": "hv"}, "x": [], "y": [], "xaxis": "x", "yaxis": "y2", "hoverinfo": "skip",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "stackgroup": "lag",
+        "fillcolor": colour,
+        "line": {"width": 0, "color": colour, "shape": "hv"},
+        "x": [],
+        "y": [],
+        "xaxis": "x",
+        "yaxis": "y2",
+        "hoverinfo": "skip",
+    }
 
 
 def _dots(who: str, symbol: str) -> dict[str, Any]:
     colour = f"@{who}" if who in {f"C{n}" for n in range(1, 7)} else "@nb"
     return {
-        "type": "scatter", "mode": "markers", "name": f"dots {who}", "x": [], "y": [], "xaxis": "x", "yaxis": "y3",
-        "marker": {"color": colour, "symbol": symbol, "size": 5, "opacity": 0.8}, "hoverinfo": "skip",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "markers",
+        "name": f"dots {who}",
+        "x": [],
+        "y": [],
+        "xaxis": "x",
+        "yaxis": "y3",
+        "marker": {"color": colour, "symbol": symbol, "size": 5, "opacity": 0.8},
+        "hoverinfo": "skip",
+    }
 
 
 def _oldest() -> dict[str, Any]:
     return {
-        "type": "scatter", "mode": "lines", "name": "oldest", "x": [], "y": [], "xaxis": "x", "yaxis": "y3",
-        "line": {"color": "@ink", "width": 1.5, "dash": "dash"}, "hoverinfo": "skip",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "name": "oldest",
+        "x": [],
+        "y": [],
+        "xaxis": "x",
+        "yaxis": "y3",
+        "line": {"color": "@ink", "width": 1.5, "dash": "dash"},
+        "hoverinfo": "skip",
+    }

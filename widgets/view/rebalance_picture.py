@@ -131,7 +131,8 @@ class RebalancePicture:
                 "ticks": "outside",
             }
             layout["yaxis2"] = {"range": [enlarged, 0], "domain": [0, share], "visible": False}
-        data, slots = [], []
+        data: list[dict[str, Any]] = []
+        slots: list[list[Any]] = []
         for axis in ("", "2") if self.with_lanes else ("",):
             for node in self.consumers():
                 for state in ("alive", "frozen"):
@@ -214,13 +215,17 @@ class RebalancePicture:
         start, end = time_window(self.seconds(now))
         return [
             {
-                "x": self.seconds(flag.at_micros), "t": flag.word, "tags": self._flag_tags(flag, now),
-                "g": _flag_glyph(flag), "top": 10, "bottom": TOP + self.rows().end,
+                "x": self.seconds(flag.at_micros),
+                "t": flag.word,
+                "tags": self._flag_tags(flag, now),
+                "g": _flag_glyph(flag),
+                "top": 10,
+                "bottom": TOP + self.rows().end,
                 "act": {"do": "enlarge", "at": flag.at_micros},
             }
             for flag in self.model.flags
             if start <= self.seconds(flag.at_micros) <= end
-        ]  # fmt: skip
+        ]
 
     def _flag_tags(self, flag: Flag, now: int) -> list[str]:
         """The worst effect in words, from long to short: the first that fits is drawn."""
@@ -269,9 +274,16 @@ class RebalancePicture:
         if self.flag() is not None:
             left, right = self.layout(now)["xaxis2"]["range"]
             yield {
-                "k": "rect", "xa": "x2", "ya": "y2", "x0": left, "x1": right, "y0": -3,
-                "y1": self.enlarged_height() + 3, "line": "@line", "w": 1,
-            }  # fmt: skip
+                "k": "rect",
+                "xa": "x2",
+                "ya": "y2",
+                "x0": left,
+                "x1": right,
+                "y0": -3,
+                "y1": self.enlarged_height() + 3,
+                "line": "@line",
+                "w": 1,
+            }
 
     def _lane_marks(self, now: int) -> Iterable[Mark]:
         start, _end = time_window(self.seconds(now))
@@ -287,9 +299,13 @@ class RebalancePicture:
             "dim": True,
         }
         yield {
-            "k": "text", "xa": "px", "x": LEFT, "y": head, "dim": True,
+            "k": "text",
+            "xa": "px",
+            "x": LEFT,
+            "y": head,
+            "dim": True,
             "t": "which queues each consumer thinks are its own (rows in the order above)",
-        }  # fmt: skip
+        }
         for index, node in enumerate(self.consumers()):
             top, middle = self.lane_top(index), self.lane_top(index) + self.lane_height() / 2
             yield {"k": "glyph", "xa": "px", "x": 9, "y": middle, "g": self.roster.glyph_of(node)}
@@ -398,14 +414,16 @@ class RebalancePicture:
         low, rows = self.started_micros + round(start * 1e6), self.rows()
         return [
             {
-                "name": queue_name(queue), "y0": rows.top[queue], "y1": rows.top[queue] + self.row,
+                "name": queue_name(queue),
+                "y0": rows.top[queue],
+                "y1": rows.top[queue] + self.row,
                 "bars": [
                     [self.seconds(s.start), self.seconds(s.end or now), self._bar_text(s, now)]
                     for s in self.ownership.spans_between(queue, low, now)
                 ],
             }
             for queue in self.model.queues
-        ]  # fmt: skip
+        ]
 
     def _bar_text(self, span: Span, now: int) -> str:
         who = {"nobody": "nobody", "frozen": "frozen " + listing(map(label, span.owners))}
@@ -485,7 +503,7 @@ class RebalancePicture:
     def _steps_block(self, flag: Flag | None, now: int) -> list[Block]:
         if flag is None:
             return []
-        left, right = self.model.window(flag, now)
+        _, right = self.model.window(flag, now)
         steps = self.model.steps(flag.at_micros - 2_000, right)[:STEPS_SHOWN]
         rows = [[[["b", _offset_text(s.at_micros - flag.at_micros)]], step_words(s)] for s in steps]
         return [block("what happened then, in ms", rows=rows, ruled=False, tight=True)]
@@ -591,9 +609,13 @@ def _frozen_sentence(
         return say("rebalance.frozen_taken", who=who, length=length, queues=queues)
     person = picture.roster.person(flag.node)
     return say(
-        "rebalance.frozen", who=who, queues=queues, length=length,
-        belief=belief_words(person), drop=drop_words(person, now),
-    )  # fmt: skip
+        "rebalance.frozen",
+        who=who,
+        queues=queues,
+        length=length,
+        belief=belief_words(person),
+        drop=drop_words(person, now),
+    )
 
 
 def belief_words(person: Person | None) -> str:
@@ -685,16 +707,30 @@ def bar_trace(who: str, state: str, axis: str = "") -> dict[str, Any]:
     marker: dict[str, Any] = {"color": colour, "line": {"width": 0}}
     if state == "frozen":
         marker["pattern"] = {
-            "shape": "/", "fgcolor": colour, "bgcolor": "@bg", "fillmode": "overlay",
-            "fgopacity": 1, "solidity": 0.45, "size": 6,
-        }  # fmt: skip
+            "shape": "/",
+            "fgcolor": colour,
+            "bgcolor": "@bg",
+            "fillmode": "overlay",
+            "fgopacity": 1,
+            "solidity": 0.45,
+            "size": 6,
+        }
         marker["line"] = {"width": 1.5, "color": colour}
         marker["color"] = "@bg"
     return {
-        "type": "bar", "orientation": "h", "name": f"{who} {state}{axis}", "marker": marker,
-        "base": [], "x": [], "y": [], "width": [], "hoverinfo": "skip", "cliponaxis": True,
-        "xaxis": f"x{axis}", "yaxis": f"y{axis}",
-    }  # fmt: skip
+        "type": "bar",
+        "orientation": "h",
+        "name": f"{who} {state}{axis}",
+        "marker": marker,
+        "base": [],
+        "x": [],
+        "y": [],
+        "width": [],
+        "hoverinfo": "skip",
+        "cliponaxis": True,
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
+    }
 
 
 class Bars:

@@ -208,23 +208,57 @@ class RoutePicture:
         bottom = top + len(lanes) * (LANE + LANE_GAP)
         if cause is not None:
             at, words = cause
-            marks.append({"k": "line", "x0": x(at), "x1": x(at), "y0": y + 14, "y1": bottom, "halo": True})
+            marks.append(
+                {"k": "line", "x0": x(at), "x1": x(at), "y0": y + 14, "y1": bottom, "halo": True}
+            )
             end = x(at) > LEFT + 320
-            marks.append({"k": "text", "x": x(at), "dx": -6 if end else 6, "y": y + 10, "t": words, "b": True, "a": "end" if end else "start", "halo": True})
+            marks.append(
+                {
+                    "k": "text",
+                    "x": x(at),
+                    "dx": -6 if end else 6,
+                    "y": y + 10,
+                    "t": words,
+                    "b": True,
+                    "a": "end" if end else "start",
+                    "halo": True,
+                }
+            )
         for place, who in enumerate(lanes):
             lane = top + place * (LANE + LANE_GAP)
             name_ = who if who == "really" else f"{label(who)} thinks"
-            marks.append({"k": "text", "x": LEFT - 8, "y": lane + LANE / 2, "t": name_, "a": "end", "b": who == "really"})
+            marks.append(
+                {
+                    "k": "text",
+                    "x": LEFT - 8,
+                    "y": lane + LANE / 2,
+                    "t": name_,
+                    "a": "end",
+                    "b": who == "really",
+                }
+            )
             if who == "really":
                 marks += _truth_lane(broker.truth, x, lane, now, letter(name))
             else:
                 marks += _belief_lane(broker.beliefs.get(who, []), x, lane, now)
                 marks += _wrong_marks(self.model.wrong_spans(who, name, now), x, lane)
-        marks.append({"k": "text", "x": LEFT - 8, "y": bottom + 6, "t": "registers", "a": "end", "dim": True})
+        marks.append(
+            {"k": "text", "x": LEFT - 8, "y": bottom + 6, "t": "registers", "a": "end", "dim": True}
+        )
         left = x(first)
         for at in broker.registers:
             if x(at) > max(left, LEFT):
-                marks.append({"k": "shape", "s": "bar", "x": x(at), "y": bottom + 6, "r": 4, "line": "@ink", "w": 1.6})
+                marks.append(
+                    {
+                        "k": "shape",
+                        "s": "bar",
+                        "x": x(at),
+                        "y": bottom + 6,
+                        "r": 4,
+                        "line": "@ink",
+                        "w": 1.6,
+                    }
+                )
         return bottom + 24
 
     def side(self, now: int) -> list[Block]:
@@ -234,9 +268,15 @@ class RoutePicture:
         ]
         for who in self.model.observers():
             cells = [[["g", self._cell(b, who)]] for b in brokers]
-            head = [["g", self.roster.glyph_of(who)], f"{label(who)} thinks"]
+            head = [["g", self.roster.glyph_of(who)], label(who)]
             rows.append([head, *cells, self._notice(who, now)])
-        return [block(f"right now, {self.seconds(now):.1f} s", ["", *brokers, "will notice in"], rows)]
+        return [
+            block(
+                f"right now, {self.seconds(now):.1f} s",
+                ["", *(letter(b) for b in brokers), "will notice in"],
+                rows,
+            )
+        ]
 
     def _cell(self, broker: str, who: str | None) -> dict[str, Any]:
         """A glyph: the truth alone, or what an observer believes."""
@@ -249,7 +289,11 @@ class RoutePicture:
         return {**made, "really": "alive", "frame": self.model.truth(broker) != "alive"}
 
     def _notice(self, who: str, now: int) -> Parts | str:
-        wrong = [b for b in self.model.names() if self.model.truth(b) != "alive" and self.model.believes(who, b)]
+        wrong = [
+            b
+            for b in self.model.names()
+            if self.model.truth(b) != "alive" and self.model.believes(who, b)
+        ]
         if not wrong:
             return [["dim", "knows"]]
         look = self.model.next_look(who, wrong[0], now)
@@ -266,19 +310,36 @@ class RoutePicture:
         for broker in self.model.names():
             for who in self.model.observers():
                 spans = self.model.wrong_spans(who, broker, now)
-                wrong = numbers.duration(sum(end - start for start, end, _ in spans)) if spans else "never"
-                thinks = {True: "up", False: "dead", None: "nothing"}[self.model.believes(who, broker)]
+                wrong = (
+                    numbers.duration(sum(end - start for start, end, _ in spans))
+                    if spans
+                    else "never"
+                )
+                thinks = {True: "up", False: "dead", None: "nothing"}[
+                    self.model.believes(who, broker)
+                ]
                 rows.append([broker, self.model.truth(broker), label(who), thinks, wrong])
         return block(cols=["broker", "really", "observer", "thinks", "was wrong for"], rows=rows)
 
     def say(self, now: int) -> Parts:
         down = [b for b in self.model.names() if self.model.truth(b) != "alive"]
         if not down:
-            missing = [(b, w) for b in self.model.names() for w in self.model.observers() if self.model.believes(w, b) is False]
+            missing = [
+                (b, w)
+                for b in self.model.names()
+                for w in self.model.observers()
+                if self.model.believes(w, b) is False
+            ]
             if missing:
-                return say("route.unheard_by", who=missing[0][0], observers=listing(sorted({label(w) for _, w in missing})))
+                return say(
+                    "route.unheard_by",
+                    who=missing[0][0],
+                    observers=listing(sorted({label(w) for _, w in missing})),
+                )
             names = listing(self.model.names())
-            return say("route.calm", brokers=f"{names} {'is' if len(self.model.names()) == 1 else 'are'}")
+            return say(
+                "route.calm", brokers=f"{names} {'is' if len(self.model.names()) == 1 else 'are'}"
+            )
         newest = max(down, key=lambda b: self.model.brokers[b].truth[-1][0])
         return self._down_sentence(newest, now)
 
@@ -290,13 +351,22 @@ class RoutePicture:
             if spans and spans[-1][2]:
                 still.append(label(who))
             elif spans and not knows:
-                knows = clause("route.knows", who=label(who), length=numbers.duration(spans[-1][1] - since))
+                knows = clause(
+                    "route.knows", who=label(who), length=numbers.duration(spans[-1][1] - since)
+                )
         wrong = ""
         if still:
             verb = "believes" if len(still) == 1 else "believe"
             wrong = clause("route.still", who=listing(still), believe=verb, next="")
         words = {"frozen": "has been frozen for", "dead": "has been dead for"}[state]
-        return say("route.wrong", who=broker, state=words, length=numbers.duration(now - since), knows=knows, wrong=wrong)
+        return say(
+            "route.wrong",
+            who=broker,
+            state=words,
+            length=numbers.duration(now - since),
+            knows=knows,
+            wrong=wrong,
+        )
 
 
 def _cause(broker: Broker) -> tuple[int, str] | None:
@@ -307,7 +377,9 @@ def _cause(broker: Broker) -> tuple[int, str] | None:
     return at, "SIGSTOP: sockets stay open" if state == "frozen" else "gone: sockets close"
 
 
-def _truth_lane(changes: list[tuple[int, str]], x: Any, y: float, now: int, who: str) -> Iterable[Mark]:
+def _truth_lane(
+    changes: list[tuple[int, str]], x: Any, y: float, now: int, who: str
+) -> Iterable[Mark]:
     for place, (at, state) in enumerate(changes):
         end = changes[place + 1][0] if place + 1 < len(changes) else now
         box = {"k": "rect", "x0": x(at), "x1": x(end), "y0": y, "y1": y + LANE}
@@ -319,7 +391,14 @@ def _truth_lane(changes: list[tuple[int, str]], x: Any, y: float, now: int, who:
             yield {**box, "hatch": who}
         else:
             middle = y + LANE / 2
-            yield {"k": "line", "x0": x(at), "x1": x(end), "y0": middle, "y1": middle, "dash": "1 4"}
+            yield {
+                "k": "line",
+                "x0": x(at),
+                "x1": x(end),
+                "y0": middle,
+                "y1": middle,
+                "dash": "1 4",
+            }
             yield {"k": "shape", "s": "cross", "x": x(at), "y": middle, "r": 6, "line": "@ink"}
 
 
@@ -338,9 +417,24 @@ def _wrong_marks(spans: list[tuple[int, int, bool]], x: Any, y: float) -> Iterab
         if right <= LEFT:
             continue
         if right - left >= 3:
-            yield {"k": "rect", "x0": left, "x1": right, "y0": y - 1, "y1": y + LANE + 1, "line": "@ink", "w": 2, "frame": True}
+            yield {
+                "k": "rect",
+                "x0": left,
+                "x1": right,
+                "y0": y - 1,
+                "y1": y + LANE + 1,
+                "line": "@ink",
+                "w": 2,
+                "frame": True,
+            }
         room = right - left > 150
-        place = {"x": (left + right) / 2, "a": "middle"} if room else {"x": left - 8, "a": "end"} if left > 260 else {"x": right + 8}
+        place = (
+            {"x": (left + right) / 2, "a": "middle"}
+            if room
+            else {"x": left - 8, "a": "end"}
+            if left > 260
+            else {"x": right + 8}
+        )
         yield {"k": "tag", **place, "y": y + LANE / 2, "t": words}
 
 
@@ -350,7 +444,15 @@ def _axis(start: float, x: Any, y: float, started: int) -> Iterable[Mark]:
         at = start + n * step
         place = x(started + at * 1e6)
         yield {"k": "line", "x0": place, "x1": place, "y0": y - 6, "y1": y, "line": "@line"}
-        yield {"k": "text", "x": place, "y": y + 10, "t": f"{at:g}" if n else f"{at:g} s", "a": "middle", "small": True, "dim": True}
+        yield {
+            "k": "text",
+            "x": place,
+            "y": y + 10,
+            "t": f"{at:g}" if n else f"{at:g} s",
+            "a": "middle",
+            "small": True,
+            "dim": True,
+        }
 
 
 def key_items() -> list[Parts]:

@@ -39,14 +39,16 @@ SENTENCES: dict[str, str] = {
     "effect.two_open": "**{queues}** {have} two owners, **{length}** so far. ",
     "effect.again": "**{messages}** came again.",
     # -- offsets
-    "offset.empty": "No consumer has taken a queue of **{topic}** yet: there is no position to show.",
+    "offset.empty": "No consumer has taken a queue of **{topic}** yet: there is "
+    "no position to show.",
     "offset.calm": "{lag} not yet safe. Killing {who} now repeats **{again}**.",
     "offset.safe": "Every position agrees: all {stored} are handled and reported.",
     "offset.unread": "{lag} wait, and nobody reads them.",
     "offset.stuck": "One message of **{queue}** has been in the listener for **{length}**. "
     "{finished} newer ones are finished, but the commit cannot pass it. "
     "Killing {who} now repeats **{again}**.",
-    "offset.repeated": "{who} is gone. **{messages}** came again to the next owner, which started at "
+    "offset.repeated": "{who} is gone. **{messages}** came again to the next owner, "
+    "which started at "
     "the position that the broker held.",
     "offset.disk": " If {broker} crashes too, **{disk}** come again.",
     # -- long poll
@@ -62,7 +64,8 @@ SENTENCES: dict[str, str] = {
     "once.",
     # -- playground
     "play.ready": "The cluster runs. Add a consumer, freeze one, kill one: look at plot 1.",
-    "play.frozen": "**{who} is frozen**, and {belief}. Queues **{queues}** have not been served for "
+    "play.frozen": "**{who} is frozen**, and {belief}. Queues **{queues}** have "
+    "not been served for "
     "**{length}**; {waiting} wait.{drop}",
     "play.frozen_node": "**{who} is frozen** for {length}, and {belief}.{drop}",
     "play.steady": "{owners}. {waiting} not yet safe; {latency}.",
@@ -79,9 +82,11 @@ SENTENCES: dict[str, str] = {
     "store.dispatched": "All are dispatched: consumers can see them.",
     "store.undispatched": "**{records} not dispatched**: no consumer can see them yet.",
     "store.flushed": "All are flushed: a power cut loses nothing.",
-    "store.unflushed": "**{bytes} are not flushed**: a power cut now loses them; killing the process "
+    "store.unflushed": "**{bytes} are not flushed**: a power cut now loses them; "
+    "killing the process "
     "loses nothing.",
-    "store.unflushed_kept": "**{bytes} are not flushed.** With no disk a power cut loses everything.",
+    "store.unflushed_kept": "**{bytes} are not flushed.** With no disk a power cut loses "
+    "everything.",
     # -- process queue
     "window.empty": "Nobody holds {queue} now: there is no window.",
     "window.now": "{who} holds {cached} of {queue}: {running} in the listener, {waiting} waiting, "
@@ -94,7 +99,8 @@ SENTENCES: dict[str, str] = {
     "passport.running": "**{who}** has it in the listener since {age}.",
     "passport.done": "**{who}** finished it {total} after it was sent. {copies}",
     "passport.failed": "The listener of **{who}** failed on it, try {tries}. {copies}",
-    "passport.delayed": "The listener of **{who}** failed on it. It waits in the delay topic, level "
+    "passport.delayed": "The listener of **{who}** failed on it. It waits in the "
+    "delay topic, level "
     "{level}. {copies}",
     "passport.dead": "Its tries are used up: it lies in **{topic}**, where nobody reads. {copies}",
     # -- event log
@@ -112,7 +118,8 @@ SENTENCES: dict[str, str] = {
     "check.nothing": "Nothing to judge: {reason}",
     "ledger.empty": "No prediction is stored yet.",
     "ledger.calibrated": "You were right in {right} of {all}. Never sure and wrong.",
-    "ledger.sure_wrong": "You were **sure and wrong {times}** (boxed). Look at these first: {which}",
+    "ledger.sure_wrong": "You were **sure and wrong {times}** (boxed). Look at these "
+    "first: {which}",
 }
 
 

@@ -21,11 +21,23 @@ MAGIC = 0xDAA320A7
 STRIP_TOP, STRIP = 58, 46
 FIELD_HEIGHT, FIELD_GAP = 44, 4
 UNIT_HEIGHT = 30
+ROOMY = 700
 FIELDS = (
-    ("size", 4), ("magic", 4), ("body CRC", 4), ("queue", 4), ("flag", 4), ("queue offset", 8),
-    ("place in log", 8), ("sys flag", 4), ("born at", 8), ("born host", 8), ("stored at", 8),
-    ("store host", 8), ("retries", 4), ("prepared at", 8),
-)  # fmt: skip
+    ("size", 4),
+    ("magic", 4),
+    ("body CRC", 4),
+    ("queue", 4),
+    ("flag", 4),
+    ("queue offset", 8),
+    ("place in log", 8),
+    ("sys flag", 4),
+    ("born at", 8),
+    ("born host", 8),
+    ("stored at", 8),
+    ("store host", 8),
+    ("retries", 4),
+    ("prepared at", 8),
+)
 """The fixed part of a record with IPv4 hosts; body, topic and properties follow."""
 
 
@@ -78,9 +90,13 @@ class StoreModel:
         fields, log = event.fields, self._log(event)
         place, size = int(fields["commit_log_offset"] or 0), int(fields["size_bytes"] or 0)
         record = Record(
-            place, size, str(fields["topic"]), int(fields["queue_id"] or 0),
-            int(fields["queue_offset"] or 0), str(fields["uniq_key"]),
-        )  # fmt: skip
+            place,
+            size,
+            str(fields["topic"]),
+            int(fields["queue_id"] or 0),
+            int(fields["queue_offset"] or 0),
+            str(fields["uniq_key"]),
+        )
         log.records.append(record)
         log.wrote = max(log.wrote, place + size)
 
@@ -141,17 +157,40 @@ class StorePicture:
     def picture(self, width: int) -> dict[str, Any]:
         marks: list[Mark] = [
             {"k": "text", "x": 0, "y": 8, "t": "COMMIT LOG", "b": True, "small": True, "dim": True},
-            {"k": "text", "x": 90, "y": 8, "dim": True,
-             "t": f"of {self.name}: one file for all topics and queues; width = bytes"},
-        ]  # fmt: skip
+            {
+                "k": "text",
+                "x": 90,
+                "y": 8,
+                "dim": True,
+                "t": f"of {self.name}: one file for all topics and queues; width = bytes",
+            },
+        ]
         marks += self._strip(width)
         y = float(STRIP_TOP + STRIP + 44)
         record = self.chosen()
         if record is not None:
             marks += self._lens(record, width, y)
             y = self._fields(marks, record, width, y)
-        marks.append({"k": "text", "x": 0, "y": y + 14, "t": "CONSUME QUEUES", "b": True, "small": True, "dim": True})
-        marks.append({"k": "text", "x": 116, "y": y + 14, "t": "20 bytes for each message: 8 place + 4 size + 8 hash of the tag", "dim": True})
+        marks.append(
+            {
+                "k": "text",
+                "x": 0,
+                "y": y + 14,
+                "t": "CONSUME QUEUES",
+                "b": True,
+                "small": True,
+                "dim": True,
+            }
+        )
+        marks.append(
+            {
+                "k": "text",
+                "x": 132,
+                "y": y + 14,
+                "t": "20 bytes for each message: 8 place + 4 size + 8 hash of the tag",
+                "dim": True,
+            }
+        )
         y = self._units(marks, record, width, y + 28)
         return {"marks": marks, "height": round(y + 6)}
 
@@ -167,20 +206,48 @@ class StorePicture:
             left, right = self._x(record.place, width), self._x(record.place + record.size, width)
             flushed = record.place + record.size <= log.flushed
             box = {"k": "rect", "x0": left + 1, "x1": right - 1, "y0": top, "y1": bottom}
-            act = {"act": {"do": "select", "at": record.place}, "tip": f"{record.topic} {record.size} bytes"}
+            act = {
+                "act": {"do": "select", "at": record.place},
+                "tip": f"{record.topic} {record.size} bytes",
+            }
             if flushed:
                 yield {**box, "fill": "@nb", "line": "@nb", **act}
             else:
                 yield {**box, "fill": "@bg", "line": "@nb", "dash": "2 3", "w": 2, **act}
-            name = {"k": "text", "x": (left + right) / 2, "y": (top + bottom) / 2, "a": "middle", "t": f"q{record.queue_id}"}
+            name = {
+                "k": "text",
+                "x": (left + right) / 2,
+                "y": (top + bottom) / 2,
+                "a": "middle",
+                "t": f"q{record.queue_id}",
+            }
             yield {**name, "on": True} if flushed else {**name, "b": True}
         chosen = self.chosen()
         if chosen is not None:
             left, right = self._x(chosen.place, width), self._x(chosen.place + chosen.size, width)
-            yield {"k": "rect", "x0": left, "x1": right, "y0": top - 3, "y1": bottom + 3, "line": "@ink", "w": 3}
-            for place, x, anchor in ((chosen.place, left, "middle"), (chosen.place + chosen.size, right, "middle")):
+            yield {
+                "k": "rect",
+                "x0": left,
+                "x1": right,
+                "y0": top - 3,
+                "y1": bottom + 3,
+                "line": "@ink",
+                "w": 3,
+            }
+            for place, x, anchor in (
+                (chosen.place, left, "middle"),
+                (chosen.place + chosen.size, right, "middle"),
+            ):
                 anchor = "start" if x < 20 else "end" if x > width - 20 else anchor
-                yield {"k": "text", "x": x, "y": bottom + 14, "t": str(place), "a": anchor, "small": True, "dim": True}
+                yield {
+                    "k": "text",
+                    "x": x,
+                    "y": bottom + 14,
+                    "t": str(place),
+                    "a": anchor,
+                    "small": True,
+                    "dim": True,
+                }
         yield from self._positions(width)
 
     def _positions(self, width: int) -> Iterable[Mark]:
@@ -195,9 +262,27 @@ class StorePicture:
             x = self._x(at, width)
             column = place * width / 3
             yield {"k": "text", "x": column, "y": 28, "t": f"{name} {at}", "b": True}
-            yield {"k": "text", "x": column + 130, "y": 28, "t": what, "dim": True, "small": True}
-            yield {"k": "line", "x0": column + 2, "x1": x, "y0": 37 + 5 * place, "y1": 37 + 5 * place, "line": "@line", "w": 1}
-            yield {"k": "line", "x0": x, "x1": x, "y0": 37 + 5 * place, "y1": STRIP_TOP + STRIP + 5, "w": 2, "halo": True}
+            if width >= ROOMY:
+                beside = {"k": "text", "x": column + 130, "y": 28, "dim": True, "small": True}
+                yield {**beside, "t": what}
+            yield {
+                "k": "line",
+                "x0": column + 2,
+                "x1": x,
+                "y0": 37 + 5 * place,
+                "y1": 37 + 5 * place,
+                "line": "@line",
+                "w": 1,
+            }
+            yield {
+                "k": "line",
+                "x0": x,
+                "x1": x,
+                "y0": 37 + 5 * place,
+                "y1": STRIP_TOP + STRIP + 5,
+                "w": 2,
+                "halo": True,
+            }
 
     def _lens(self, record: Record, width: int, y: float) -> Iterable[Mark]:
         bottom = STRIP_TOP + STRIP + 22
@@ -213,9 +298,29 @@ class StorePicture:
             wide = min(wide, float(width))
             if x + wide > width:
                 x, y = 0.0, y + FIELD_HEIGHT + FIELD_GAP
-            marks.append({"k": "rect", "x0": x, "x1": x + wide - 3, "y0": y, "y1": y + FIELD_HEIGHT, "fill": "@panel", "line": "@line", "w": 1})
+            marks.append(
+                {
+                    "k": "rect",
+                    "x0": x,
+                    "x1": x + wide - 3,
+                    "y0": y,
+                    "y1": y + FIELD_HEIGHT,
+                    "fill": "@panel",
+                    "line": "@line",
+                    "w": 1,
+                }
+            )
             marks.append({"k": "text", "x": x + 7, "y": y + 13, "t": name, "b": True})
-            marks.append({"k": "text", "x": x + wide - 9, "y": y + 13, "t": str(length), "a": "end", "dim": True})
+            marks.append(
+                {
+                    "k": "text",
+                    "x": x + wide - 9,
+                    "y": y + 13,
+                    "t": str(length),
+                    "a": "end",
+                    "dim": True,
+                }
+            )
             marks.append({"k": "text", "x": x + 7, "y": y + 31, "t": text, "mono": True})
             x += wide
         return y + FIELD_HEIGHT + 10
@@ -230,7 +335,9 @@ class StorePicture:
             records = by_queue[queue]
             around = records.index(chosen) if chosen in records else len(records) - 1
             first = max(0, min(around - 1, len(records) - UNITS_SHOWN))
-            marks.append({"k": "text", "x": 0, "y": y + UNIT_HEIGHT / 2, "t": queue_name(queue), "b": True})
+            marks.append(
+                {"k": "text", "x": 0, "y": y + UNIT_HEIGHT / 2, "t": queue_name(queue), "b": True}
+            )
             for place, record in enumerate(records[first : first + UNITS_SHOWN]):
                 marks += _unit_marks(record, 52 + place * step, y, step - 6, record is chosen)
             y += UNIT_HEIGHT + 8
@@ -241,8 +348,17 @@ class StorePicture:
         log, rows = self.log, []
         for r in list(log.records)[-40:]:
             end = r.place + r.size
-            rows.append([str(r.place), str(r.size), r.topic, str(r.queue_id), str(r.queue_offset),
-                         "yes" if r.dispatched else "no", "yes" if end <= log.flushed else "no"])  # fmt: skip
+            rows.append(
+                [
+                    str(r.place),
+                    str(r.size),
+                    r.topic,
+                    str(r.queue_id),
+                    str(r.queue_offset),
+                    "yes" if r.dispatched else "no",
+                    "yes" if end <= log.flushed else "no",
+                ]
+            )
         cols = ["log byte", "bytes", "topic", "queue", "offset", "dispatched", "flushed"]
         return block(cols=cols, rows=rows, num=[0, 1, 3, 4])
 
@@ -258,15 +374,24 @@ class StorePicture:
         flushed = clause("store.unflushed", bytes=size) if loose else clause("store.flushed")
         more = "" if len(log.records) < RECORDS_MAX else "more than "
         records = more + numbers.many(len(log.records), "message")
-        return say("store.now", records=records, bytes=numbers.many(log.wrote, "byte"), dispatched=dispatched, flushed=flushed)
+        return say(
+            "store.now",
+            records=records,
+            bytes=numbers.many(log.wrote, "byte"),
+            dispatched=dispatched,
+            flushed=flushed,
+        )
 
 
 def record_fields(record: Record, data: bytes | None) -> list[tuple[str, int, str]]:
     """Name, length and hex of each field; the lengths add up to the record."""
     known = {
-        "size": record.size, "magic": MAGIC, "queue": record.queue_id,
-        "queue offset": record.queue_offset, "place in log": record.place,
-    }  # fmt: skip
+        "size": record.size,
+        "magic": MAGIC,
+        "queue": record.queue_id,
+        "queue offset": record.queue_offset,
+        "place in log": record.place,
+    }
     made: list[tuple[str, int, str]] = []
     place = 0
     for name, length in FIELDS:
@@ -285,7 +410,10 @@ def _variable_fields(record: Record, data: bytes | None, place: int) -> list[tup
         topic = 1 + len(record.topic.encode())
         text = record.topic.encode()[:8].hex(" ")
         rest = record.size - place - topic
-        return [("topic", topic, f"{len(record.topic):02x} {text}"), ("body and properties", rest, "not fetched")]
+        return [
+            ("topic", topic, f"{len(record.topic):02x} {text}"),
+            ("body and properties", rest, "not fetched"),
+        ]
     body = 4 + int.from_bytes(data[place : place + 4], "big")
     topic = 1 + data[place + body]
     pieces = (("body", body), ("topic", topic), ("properties", record.size - place - body - topic))
@@ -302,11 +430,39 @@ def _unit_marks(record: Record, x: float, y: float, width: float, chosen: bool) 
     middle = y + UNIT_HEIGHT / 2
     if not record.dispatched:
         yield {**box, "line": "@ink", "dash": "4 3"}
-        yield {"k": "text", "x": x + 8, "y": middle, "t": f"#{record.queue_offset}: not here yet", "small": True}
+        yield {
+            "k": "text",
+            "x": x + 8,
+            "y": middle,
+            "t": f"#{record.queue_offset}: not here yet",
+            "small": True,
+        }
         return
     act = {"act": {"do": "select", "at": record.place}, "tip": record.uniq_key}
-    yield {**box, "fill": "@panel", "line": "@ink" if chosen else "@line", "w": 3 if chosen else 1, **act}
+    yield {
+        **box,
+        "fill": "@panel",
+        "line": "@ink" if chosen else "@line",
+        "w": 3 if chosen else 1,
+        **act,
+    }
     yield {"k": "text", "x": x + 7, "y": middle, "t": str(record.place), "mono": True, "b": True}
-    yield {"k": "text", "x": x + width * 0.62, "y": middle, "t": f"#{record.queue_offset}", "a": "end", "dim": True, "small": True}
-    yield {"k": "line", "x0": x + width * 0.66, "x1": x + width * 0.66, "y0": y, "y1": y + UNIT_HEIGHT, "line": "@line", "w": 1}
+    yield {
+        "k": "text",
+        "x": x + width * 0.62,
+        "y": middle,
+        "t": f"#{record.queue_offset}",
+        "a": "end",
+        "dim": True,
+        "small": True,
+    }
+    yield {
+        "k": "line",
+        "x0": x + width * 0.66,
+        "x1": x + width * 0.66,
+        "y0": y,
+        "y1": y + UNIT_HEIGHT,
+        "line": "@line",
+        "w": 1,
+    }
     yield {"k": "text", "x": x + width * 0.7, "y": middle, "t": str(record.size), "mono": True}

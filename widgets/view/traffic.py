@@ -30,7 +30,7 @@ class Dot(NamedTuple):
 
 
 class TrafficModel:
-    """Built on the offset fold; samples are taken as event time passes, so a tape gives the same."""
+    """Built on the offset fold; sampled as event time passes, so a tape gives the same."""
 
     def __init__(self, topic: str | None = None) -> None:
         self.offsets = OffsetModel(topic)

@@ -1,4 +1,4 @@
-"""One process queue: the messages a consumer holds, with holes, and the limits that stop pulling."""
+"""One process queue: what a consumer holds, with holes, and the limits that stop pulling."""
 
 from __future__ import annotations
 
@@ -61,23 +61,61 @@ class WindowPicture:
         shown = min(max(end - first, 1), CELLS_MAX)
         step = min(26.0, (width - 20) / shown)
         owner = self.owner()
-        colour = f"@{label(owner)}" if owner and label(owner) in {f"C{n}" for n in range(1, 7)} else "@nb"
-        yield {"k": "text", "x": 0, "y": 8, "t": f"offsets {first} to {max(end - 1, first)}", "dim": True}
+        colour = (
+            f"@{label(owner)}"
+            if owner and label(owner) in {f"C{n}" for n in range(1, 7)}
+            else "@nb"
+        )
+        yield {
+            "k": "text",
+            "x": 0,
+            "y": 8,
+            "t": f"offsets {first} to {max(end - 1, first)}",
+            "dim": True,
+        }
         for start, stop, state in positions.runs():
             for offset in range(start, min(stop, first + shown)):
                 x = 6 + (offset - first) * step
-                box = {"k": "rect", "x0": x + 1, "x1": x + step - 1, "y0": CELL_TOP, "y1": CELL_TOP + CELL, "tip": f"{offset}: {state}"}
-                yield {**box, "fill": colour} if state == "finished" else {**box, "line": colour, "fill": "@bg"}
+                box = {
+                    "k": "rect",
+                    "x0": x + 1,
+                    "x1": x + step - 1,
+                    "y0": CELL_TOP,
+                    "y1": CELL_TOP + CELL,
+                    "tip": f"{offset}: {state}",
+                }
+                yield (
+                    {**box, "fill": colour}
+                    if state == "finished"
+                    else {**box, "line": colour, "fill": "@bg"}
+                )
                 if state == "running":
                     yield {**box, "y0": CELL_TOP + CELL / 2, "fill": colour}
         if end - first > shown:
-            yield {"k": "text", "x": 6 + shown * step + 4, "y": CELL_TOP - 10, "a": "end", "b": True, "t": f"+{end - first - shown} more"}
+            yield {
+                "k": "text",
+                "x": 6 + shown * step + 4,
+                "y": CELL_TOP - 10,
+                "a": "end",
+                "b": True,
+                "t": f"+{end - first - shown} more",
+            }
         x = 6 + min(positions.oldest - first, shown) * step
         yield {"k": "shape", "s": "up", "x": x, "y": CELL_TOP + CELL + 9, "r": 6, "fill": "@ink"}
         far = x > width - 240
-        yield {"k": "text", "x": x, "dx": -10 if far else 10, "y": CELL_TOP + CELL + 12, "t": f"commit {positions.oldest}: oldest unfinished", "b": True, "a": "end" if far else "start"}
+        yield {
+            "k": "text",
+            "x": x,
+            "dx": -10 if far else 10,
+            "y": CELL_TOP + CELL + 12,
+            "t": f"commit {positions.oldest}: oldest unfinished",
+            "b": True,
+            "a": "end" if far else "start",
+        }
 
-    def _limits(self, marks: list[Mark], positions: Positions, width: int, y: float, now: int) -> float:
+    def _limits(
+        self, marks: list[Mark], positions: Positions, width: int, y: float, now: int
+    ) -> float:
         tripped = self.tripped(now)
         lag = positions.lag()
         held = lag.in_window + lag.behind_hole
@@ -88,26 +126,88 @@ class WindowPicture:
             hit = tripped is not None and tripped[0] == name
             right = width - 150.0
             share = min(1.0, values[name] / most)
-            marks.append({"k": "text", "x": GUTTER - 10, "y": y + 7, "t": name, "a": "end", "b": hit, "dim": not hit})
-            marks.append({"k": "rect", "x0": GUTTER, "x1": right, "y0": y, "y1": y + 14, "line": "@ink" if hit else "@line", "w": 2 if hit else 1})
-            marks.append({"k": "rect", "x0": GUTTER, "x1": GUTTER + (right - GUTTER) * share, "y0": y, "y1": y + 14, "fill": "@ink" if hit else "@line"})
-            marks.append({"k": "text", "x": right + 8, "y": y + 7, "t": f"{numbers.count(values[name])} of {numbers.count(most)} {unit}", "b": hit, "small": True})
+            marks.append(
+                {
+                    "k": "text",
+                    "x": GUTTER - 10,
+                    "y": y + 7,
+                    "t": name,
+                    "a": "end",
+                    "b": hit,
+                    "dim": not hit,
+                }
+            )
+            marks.append(
+                {
+                    "k": "rect",
+                    "x0": GUTTER,
+                    "x1": right,
+                    "y0": y,
+                    "y1": y + 14,
+                    "line": "@ink" if hit else "@line",
+                    "w": 2 if hit else 1,
+                }
+            )
+            marks.append(
+                {
+                    "k": "rect",
+                    "x0": GUTTER,
+                    "x1": GUTTER + (right - GUTTER) * share,
+                    "y0": y,
+                    "y1": y + 14,
+                    "fill": "@ink" if hit else "@line",
+                }
+            )
+            marks.append(
+                {
+                    "k": "text",
+                    "x": right + 8,
+                    "y": y + 7,
+                    "t": f"{numbers.count(values[name])} of {numbers.count(most)} {unit}",
+                    "b": hit,
+                    "small": True,
+                }
+            )
             y += 24
         return y + 4
 
-    def _lanes(self, marks: list[Mark], positions: Positions, width: int, y: float, now: int) -> float:
+    def _lanes(
+        self, marks: list[Mark], positions: Positions, width: int, y: float, now: int
+    ) -> float:
         running = sorted(positions.since.items(), key=lambda item: item[1][0])[:LANES_MAX]
         longest = max((now - at for _, (at, _) in running), default=1)
-        marks.append({"k": "text", "x": 0, "y": y + 6, "t": "in the listener" if running else "no message is in the listener", "dim": True})
+        marks.append(
+            {
+                "k": "text",
+                "x": 0,
+                "y": y + 6,
+                "t": "in the listener" if running else "no message is in the listener",
+                "dim": True,
+            }
+        )
         y += 20
         for offset, (at, _) in running:
             share = max(0.02, (now - at) / longest)
             end = GUTTER + (width - GUTTER - 120) * share
             owner = self.owner()
-            colour = f"@{label(owner)}" if owner and label(owner) in {f"C{n}" for n in range(1, 7)} else "@nb"
+            colour = (
+                f"@{label(owner)}"
+                if owner and label(owner) in {f"C{n}" for n in range(1, 7)}
+                else "@nb"
+            )
             marks.append({"k": "text", "x": GUTTER - 10, "y": y + 7, "t": f"#{offset}", "a": "end"})
-            marks.append({"k": "rect", "x0": GUTTER, "x1": end, "y0": y, "y1": y + 14, "fill": colour})
-            marks.append({"k": "text", "x": end + 8, "y": y + 7, "t": numbers.duration(now - at), "b": offset == positions.oldest})
+            marks.append(
+                {"k": "rect", "x0": GUTTER, "x1": end, "y0": y, "y1": y + 14, "fill": colour}
+            )
+            marks.append(
+                {
+                    "k": "text",
+                    "x": end + 8,
+                    "y": y + 7,
+                    "t": numbers.duration(now - at),
+                    "b": offset == positions.oldest,
+                }
+            )
             y += LANE
         return y
 
@@ -117,7 +217,9 @@ class WindowPicture:
         rows = []
         for start, end, state in positions.runs()[:100]:
             since = positions.since.get(start)
-            rows.append([str(start), str(end - 1), state, numbers.duration(now - since[0]) if since else ""])
+            rows.append(
+                [str(start), str(end - 1), state, numbers.duration(now - since[0]) if since else ""]
+            )
         return block(cols=["from", "to", "state", "since"], rows=rows, num=[0, 1, 3])
 
     def say(self, now: int) -> Parts:
@@ -126,13 +228,28 @@ class WindowPicture:
             return say("window.empty", queue=queue_name(chosen) if chosen else "a queue")
         tripped = self.tripped(now)
         if tripped is not None:
-            why = {"count": "too many messages wait", "size": "too many bytes wait", "span": "the oldest is too far behind"}
+            why = {
+                "count": "too many messages wait",
+                "size": "too many bytes wait",
+                "span": "the oldest is too far behind",
+            }
             delay = numbers.duration(tripped[1] * 1000)
-            return say("window.limited", who=label(owner), queue=queue_name(chosen), why=why.get(tripped[0], tripped[0]), delay=delay)
+            return say(
+                "window.limited",
+                who=label(owner),
+                queue=queue_name(chosen),
+                why=why.get(tripped[0], tripped[0]),
+                delay=delay,
+            )
         positions = self.model.at(chosen)
         lag, running = positions.lag(), len(positions.since)
         return say(
-            "window.now", who=label(owner), queue=queue_name(chosen), running=running,
-            cached=numbers.many(lag.in_window + lag.behind_hole, "message"), finished=lag.behind_hole,
-            waiting=max(0, lag.in_window - running), oldest=positions.oldest,
-        )  # fmt: skip
+            "window.now",
+            who=label(owner),
+            queue=queue_name(chosen),
+            running=running,
+            cached=numbers.many(lag.in_window + lag.behind_hole, "message"),
+            finished=lag.behind_hole,
+            waiting=max(0, lag.in_window - running),
+            oldest=positions.oldest,
+        )
