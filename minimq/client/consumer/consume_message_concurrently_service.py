@@ -105,31 +105,23 @@ class ConsumeMessageConcurrentlyService(ConsumeMessageService):
         mq: MessageQueue,
     ) -> None:
         if status is SUCCESS and context.ack_index == ACK_ALL:
-            self.consumer.stats.consumed(mq.topic, len(messages), 0)
-            self._remove(messages, pq, mq)
+            pq.finished += messages
+            self.consumer.touch(mq, pq)
             return
         size, model = len(messages), self.config.message_model
         plan = plan_consume_result(status, context.ack_index, size, model)
-        failed = messages[plan.acknowledged :]
-        self.consumer.stats.consumed(mq.topic, plan.acknowledged, len(failed))
+        done, failed = messages[: plan.acknowledged], messages[plan.acknowledged :]
         if failed and plan.send_back:
             level = context.delay_level_when_next_consume
-            self.spawn(self._send_back(messages, failed, level, pq, mq))
+            self.spawn(self._send_back(done, failed, level, pq, mq))
             return
         self.tell_discarded(failed, mq, "broadcasting does not retry")
-        self._remove(messages, pq, mq)
-
-    def _remove(self, messages: Sequence[MessageExt], pq: ProcessQueue, mq: MessageQueue) -> None:
-        """Finished: the smallest offset that remains is what we will report."""
-        offset = pq.remove_message(messages, self.host.clock.now_millis())
-        if offset >= 0 and not pq.dropped:
-            self.consumer.offset_store.update_offset(mq, offset, True)
-        if not pq.touched:
-            self.consumer.touch(mq, pq)
+        self.consumer.take_out(mq, pq, list(messages), len(done))
+        self.consumer.touch(mq, pq)
 
     async def _send_back(
         self,
-        messages: Sequence[MessageExt],
+        done: Sequence[MessageExt],
         failed: Sequence[MessageExt],
         delay_level: int,
         pq: ProcessQueue,
@@ -144,7 +136,9 @@ class ConsumeMessageConcurrentlyService(ConsumeMessageService):
                 kept.append(message)
         if kept:
             self.submit_consume_request_later(kept, pq, mq)
-        self._remove([x for x in messages if x not in kept], pq, mq)
+        gone = [message for message in failed if message not in kept]
+        self.consumer.take_out(mq, pq, [*done, *gone], len(done))
+        self.consumer.touch(mq, pq)
 
     async def send_message_back(
         self, message: MessageExt, delay_level: int, mq: MessageQueue
@@ -171,7 +165,7 @@ class ConsumeMessageConcurrentlyService(ConsumeMessageService):
         for mq, pq in list(self.consumer.rebalance.process_queue_table.items()):
             for _ in range(CLEAN_EXPIRED_ROUNDS_MAX):
                 timeout = self.consume_timeout_millis / self.host.pace.factor
-                message = pq.expired_head(self.host.clock.now_millis(), timeout)
+                message = pq.expired_head(self.host.clock.now_micros(), timeout)
                 if message is None:
                     break
                 if not await self.send_message_back(message, EXPIRED_DELAY_LEVEL, mq):
@@ -202,14 +196,14 @@ class ConsumeRequest:
         service, pq, messages = self.service, self.pq, self.messages
         if pq.dropped:
             return DROPPED
-        host = service.host
-        self.context = ConsumeConcurrentlyContext(self.mq, host.recorder)
-        self.began_micros = host.clock.now_micros()
-        now_millis = host.clock.now_millis()
+        recorder = service.recorder
+        self.context = ConsumeConcurrentlyContext(self.mq, recorder)
+        self.began_micros = now_micros = service.now_micros()
         for message in messages:
-            pq.consume_start[message.queue_offset] = now_millis
-        service.reset_retry_and_namespace(messages)
-        if host.recorder.listening:
+            pq.consume_start[message.queue_offset] = now_micros
+        if service.renames or messages[0].topic == service.retry_topic:
+            service.reset_retry_and_namespace(messages)
+        if recorder.listening:
             service.tell_started(messages, self.mq)
         if service.consumer.consume_message_hooks:
             call: Callable[[], Any] = lambda: service.listener(messages, self.context)  # noqa: E731

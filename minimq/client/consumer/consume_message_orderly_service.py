@@ -292,10 +292,9 @@ class OrderlyTask:
         service, pq, messages = self._service, self.pq, self._messages
         if pq.dropped:
             return DROPPED
-        clock = service.host.clock
-        self._listener_micros = clock.now_micros()
+        self._listener_micros = now_micros = service.now_micros()
         for message in messages:
-            pq.consume_start[message.queue_offset] = clock.now_millis()
+            pq.consume_start[message.queue_offset] = now_micros
         service.reset_retry_and_namespace(messages)
         if service.host.recorder.listening:
             service.tell_started(messages, self.mq)

@@ -38,6 +38,10 @@ class ConsumeMessageService:
         self.consumer = consumer
         self.config = consumer.config
         self.host = consumer.host
+        self.recorder = consumer.host.recorder
+        self.now_micros = consumer.host.clock.now_micros
+        self.retry_topic = RETRY_GROUP_TOPIC_PREFIX + self.config.consumer_group
+        self.renames = bool(self.config.namespace)
         self.listener = listener
         self.stopped = False
         self.in_flight = 0
@@ -95,13 +99,11 @@ class ConsumeMessageService:
 
     def reset_retry_and_namespace(self, messages: Sequence[MessageExt]) -> None:
         """A retry message gets its topic back, and names lose their namespace."""
-        retry_topic = RETRY_GROUP_TOPIC_PREFIX + self.config.consumer_group
-        namespace = self.config.namespace
         for message in messages:
-            if message.topic == retry_topic:
+            if message.topic == self.retry_topic:
                 origin = message.get_property(MessageConst.PROPERTY_RETRY_TOPIC)
                 message.topic = origin or message.topic
-            if namespace:
+            if self.renames:
                 message.topic = self.config.without_namespace(message.topic)
 
     def call_with_hooks(

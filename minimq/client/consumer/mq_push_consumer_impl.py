@@ -79,6 +79,7 @@ class MQPushConsumerImpl:
         self.consume_message_hooks: list[ConsumeMessageHook] = []
         self.offset_store: OffsetStore = offset_store or _make_offset_store(config, instance)
         self.rebalance = RebalancePush(instance, config, self.offset_store, orderly)
+        self.rebalance.before_drop = self.settle
         self.pull_api_wrapper = PullAPIWrapper(instance, config.consumer_group, config.unit_mode)
         self.stats = ConsumerStats(self.host.clock.now_millis)
         self.started_millis = self.host.clock.now_millis()
@@ -122,6 +123,7 @@ class MQPushConsumerImpl:
             await self.rebalance.do_rebalance(self.orderly)
 
     async def persist_consumer_offset(self, via: str = "timer") -> None:
+        self.settle()
         await self.offset_store.persist_all(self.rebalance.process_queue_table, via)
 
     # -- pulling ---------------------------------------------------------------------------------
@@ -353,23 +355,36 @@ class MQPushConsumerImpl:
             task.cancel()
 
     def touch(self, mq: MessageQueue, pq: ProcessQueue) -> None:
-        """The window changed: tell once per turn of the loop, however often it changed in it."""
+        """The window changed: settle once per turn of the loop, however often it changed in it."""
         if not pq.touched:
             pq.touched = True
             if not self._touched:
-                asyncio.get_running_loop().call_soon(self._tell_windows)
+                asyncio.get_running_loop().call_soon(self.settle)
             self._touched[mq] = pq
 
-    def _tell_windows(self) -> None:
+    def settle(self) -> None:
+        """Take finished messages out of their windows, note the positions, tell the windows."""
         touched, self._touched = self._touched, {}
         for mq, pq in touched.items():
             pq.touched = False
+            if pq.finished:
+                finished, pq.finished = pq.finished, []
+                self.take_out(mq, pq, finished, len(finished))
             values = (mq.topic, mq.broker_name, mq.queue_id)
             window = (pq.next_pull_offset, pq.oldest(), pq.msg_count, pq.msg_size, pq.max_span())
             self._emit(catalog.WINDOW_CHANGED, *values, *window)
             offset = self.offset_store.table.read(mq)
             if offset != NO_OFFSET:
                 self._emit(catalog.OFFSET_UPDATED, *values, offset)
+
+    def take_out(
+        self, mq: MessageQueue, pq: ProcessQueue, messages: list[MessageExt], acknowledged: int
+    ) -> None:
+        """The smallest offset that remains is what we will report."""
+        self.stats.consumed(mq.topic, acknowledged, len(messages) - acknowledged)
+        offset = pq.remove_message(messages, self.host.clock.now_millis())
+        if offset >= 0 and not pq.dropped:
+            self.offset_store.update_offset(mq, offset, True)
 
     def _emit(self, event_type: Any, *values: Any) -> None:
         self.host.recorder.emit(event_type, SERVICE, self.config.consumer_group, *values)

@@ -31,6 +31,7 @@ class ProcessQueue:
         "consuming",
         "consuming_msg_orderly_table",
         "dropped",
+        "finished",
         "last_consume_timestamp",
         "last_lock_timestamp",
         "last_pull_timestamp",
@@ -50,7 +51,9 @@ class ProcessQueue:
         self._order: deque[int] = deque()
         self.consuming_msg_orderly_table: dict[int, MessageExt] = {}
         self.consume_start: dict[int, int] = {}
-        """Offset → when its listener began: also tells what is in a listener now."""
+        """Offset → when its listener began, in microseconds: also tells what is in one now."""
+        self.finished: list[MessageExt] = []
+        """Acknowledged, and taken out of the window at the end of this turn of the loop."""
         self.msg_size = 0
         self.queue_offset_max = 0
         self.next_pull_offset = 0
@@ -147,6 +150,7 @@ class ProcessQueue:
         self._order.clear()
         self.consuming_msg_orderly_table.clear()
         self.consume_start.clear()
+        self.finished.clear()
         self.msg_size = 0
         self.queue_offset_max = 0
 
@@ -197,13 +201,14 @@ class ProcessQueue:
     def is_lock_expired(self, now_millis: int, pace: float = 1.0) -> bool:
         return now_millis - self.last_lock_timestamp > REBALANCE_LOCK_MAX_LIVE_TIME_MILLIS / pace
 
-    def expired_head(self, now_millis: int, timeout_millis: float) -> MessageExt | None:
+    def expired_head(self, now_micros: int, timeout_millis: float) -> MessageExt | None:
         """The oldest message, if its listener has been at it for longer than allowed."""
         message = self.first_message()
         if message is None:
             return None
         began = self.consume_start.get(message.queue_offset)
-        return message if began is not None and now_millis - began > timeout_millis else None
+        expired = began is not None and now_micros - began > timeout_millis * 1_000
+        return message if expired else None
 
     # -- looking at it ---------------------------------------------------------------------------
 

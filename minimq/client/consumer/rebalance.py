@@ -8,7 +8,7 @@ Differs: comparing is in rebalance_diff.py; the members come from a broker of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from minimq.client.consumer.allocate_message_queue_strategy import (
@@ -53,6 +53,7 @@ class RebalanceImpl:
         self.subscription_inner: dict[str, SubscriptionData] = {}
         self.members: dict[str, list[str]] = {}
         """The members that the last rebalance of each topic counted with."""
+        self.before_drop: Callable[[], None] = _nothing_to_settle
 
     # -- what a kind of consumer does ------------------------------------------------------------
 
@@ -164,6 +165,7 @@ class RebalanceImpl:
         pq = self.process_queue_table.get(mq)
         if pq is None:  # removed meanwhile by a repair or a reset
             return True
+        self.before_drop()
         pq.dropped = True
         if not await self.remove_unnecessary_message_queue(mq, pq):
             return False
@@ -194,6 +196,7 @@ class RebalanceImpl:
 
     async def remove_process_queue(self, mq: MessageQueue, why: str) -> None:
         """Take one queue out at once: after an illegal offset, or a reset."""
+        self.before_drop()
         pq = self.process_queue_table.pop(mq, None)
         if pq is not None:
             pq.dropped = True
@@ -306,3 +309,7 @@ class RebalanceImpl:
     def _tell_locked(self, mq: MessageQueue, ok: bool) -> None:
         emit = self.instance.host.recorder.emit
         emit(catalog.ORDER_LOCKED, SERVICE, mq.topic, mq.broker_name, mq.queue_id, ok)
+
+
+def _nothing_to_settle() -> None:
+    """Only a push consumer has listeners whose results may still be on their way."""

@@ -35,6 +35,7 @@ class AsyncSend:
         "_broker_name",
         "_callback",
         "_context",
+        "_fresh",
         "_info",
         "_message",
         "_mq",
@@ -65,6 +66,7 @@ class AsyncSend:
         self._context: SendMessageContext | None = None
         self._times = 0
         self._address = self._broker_name = ""
+        self._fresh = True
         self._began_micros = producer.host.clock.now_micros()
         if mq is not None:
             self._mq = mq
@@ -80,6 +82,7 @@ class AsyncSend:
                 return
             info = producer.known_publish_info(self._outgoing.topic)
             if info is None:
+                self._fresh = False
                 producer.run_later(self._find_route())
             else:
                 self._choose_queue(info)
@@ -112,7 +115,8 @@ class AsyncSend:
         producer = self._producer
         instance = producer.instance
         address = instance.route_table.find_broker_address_in_publish(self._broker_name)
-        self._sent_micros = producer.host.clock.now_micros()
+        now_micros = self._began_micros if self._fresh else producer.host.clock.now_micros()
+        self._sent_micros = now_micros
         if address is None:
             error = MQClientError(f"The broker[{self._broker_name}] not exist")
             self._on_exception(error, need_retry=True)
@@ -120,6 +124,7 @@ class AsyncSend:
         self._address = address
         connection = instance.mq_client_api.remoting_client.channel_table.get(address)
         if connection is None:
+            self._fresh = False
             producer.run_later(self._connect())
         else:
             self._send_on(connection)
@@ -137,11 +142,13 @@ class AsyncSend:
 
     def _send_on(self, connection: Connection) -> None:
         producer = self._producer
-        remaining = self._remaining_millis()
+        remaining = self._timeout_millis if self._fresh else self._remaining_millis()
+        self._fresh = False
         if remaining <= 0:
             self._fail(RemotingTooMuchRequestError("DEFAULT ASYNC send call timeout"))
             return
-        producer.tell_started(self._outgoing, self._mq, self._times + 1)
+        if producer.host.recorder.listening:
+            producer.tell_started(self._outgoing, self._mq, self._times + 1)
         if self._context is not None:
             self._context.broker_addr = self._address
         remoting = producer.instance.mq_client_api.remoting_client
@@ -165,7 +172,8 @@ class AsyncSend:
         except MiniMQError as refused:
             self._on_exception(refused, need_retry=False)
             return
-        producer.hooks_after(self._context, result, None)
+        if self._context is not None:
+            producer.hooks_after(self._context, result, None)
         producer.update_fault_item(self._broker_name, millis, False)
         producer.tell_complete(result, self._outgoing.topic, millis, self._times + 1)
         self._callback(result, None)

@@ -6,6 +6,8 @@ Posts:   RocketMQ生产消费流程浅析, Validators.checkMessage
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from minimq.common.message import Message
 from minimq.common.mix_all import (
     GROUP_MAX_LENGTH,
@@ -37,8 +39,13 @@ def check_group_is_not(group: str, default: str, what: str) -> None:
         raise MQClientError(f"{what} can not equal {default}, please specify another one")
 
 
+@lru_cache(maxsize=1_024)
+def _complaint(topic: str) -> str | None:
+    return topic_complaint(topic)
+
+
 def check_topic(topic: str) -> None:
-    complaint = topic_complaint(topic)
+    complaint = _complaint(topic)
     if complaint is not None:
         raise MessageIllegalError(complaint, ResponseCode.MESSAGE_ILLEGAL)
 
