@@ -18,6 +18,7 @@ from minimq.cluster.channel import (
 )
 from minimq.cluster.child import LEFT_ALONE, leave
 from minimq.cluster.node_main import NodeMain
+from minimq.cluster.printed_lines import PrintedLines
 from minimq.common.file_system import DiskFileSystem
 from minimq.common.host import Host, system_host
 from minimq.remoting.transport import TcpTransport
@@ -57,7 +58,7 @@ async def serve(
     loop.add_signal_handler(signal.SIGTERM, node.terminate)
     loop.add_reader(pipe, leave, LEFT_ALONE)  # its other end is the supervisor's
     if birth["role"] == "consumer":
-        sys.stdout = PrintedLines(host, sys.stdout)
+        sys.stdout = PrintedLines(host.recorder.emit_from_thread, sys.stdout)
     watch_lag(loop, host)
     protocol.attach(node, rest)
     exit_code = await ended
@@ -132,28 +133,6 @@ class SupervisorChannel(asyncio.Protocol):
             self._loop.call_later(FLUSH_SECONDS, self._flush)
             return
         self._transport.write(encode_frame(pack_batch(*self._recorder.drain())))
-
-
-class PrintedLines:
-    """`print` in a listener becomes an event, one per line."""
-
-    def __init__(self, host: Host, stream: Any) -> None:
-        self._emit = host.recorder.emit_from_thread
-        self._stream = stream
-        self._line = threading.local()
-
-    def write(self, text: str) -> int:
-        *lines, rest = (getattr(self._line, "text", "") + text).split("\n")
-        for line in lines:
-            self._emit(catalog.LISTENER_PRINTED, "ConsumeMessageThread", line)
-        self._line.text = rest
-        return len(text)
-
-    def flush(self) -> None:
-        """Lines leave with the next batch."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def watch_lag(loop: asyncio.AbstractEventLoop, host: Host) -> None:

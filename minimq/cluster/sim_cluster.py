@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -26,6 +27,8 @@ CALL_SECONDS = 60.0
 """Virtual time that a call may take until its answer."""
 TICK_SECONDS = 0.01
 """Virtual time between two looks at a condition."""
+TINY_SECONDS = 1e-8
+"""An event loop may run a timer this much too early."""
 DRAIN_SECONDS = 1.0
 """Virtual time between two collections of events when nobody looks."""
 SETTLE_ROUNDS = 30
@@ -79,15 +82,22 @@ class SimCluster(Cluster):
 
     def run_for(self, seconds: float) -> None:
         """Let virtual time pass."""
-        self._run(lambda: self._advance(self._loop.time() + seconds, None, DRAIN_SECONDS))
+        self._run(lambda: self._advance(self._loop.time() + seconds))
 
     def run_until(self, condition: Condition | None = None, timeout: float = CALL_SECONDS) -> float:
-        """Let time pass until the condition holds; returns the virtual seconds that took."""
-        began = self._loop.time()
-        missing = self._run(lambda: self._advance(began + timeout, condition or _no_condition))
-        if missing is not None:
-            raise ClusterError(f"{missing}, {timeout:.1f} s of virtual time")
-        return self._loop.time() - began
+        """Let time pass until the condition holds; returns the virtual seconds that took.
+
+        The condition is asked here, between two steps of the simulation, so it may make calls.
+        """
+        began = self.seconds
+        while True:
+            missing = self._missing(condition)
+            if missing is None:
+                return self.seconds - began
+            if self.seconds >= began + timeout - TINY_SECONDS:
+                raise ClusterError(f"{missing}, {timeout:.1f} s of virtual time")
+            step_to = min(self.seconds + TICK_SECONDS, began + timeout)
+            self._run(partial(self._advance, step_to))
 
     def wait_until(
         self, condition: Condition | None = None, timeout: float = READY_SECONDS
@@ -177,34 +187,20 @@ class SimCluster(Cluster):
             self._loop.call_soon(self._loop.stop)
             self._loop.run_forever()
 
-    def _advance(
-        self, until: float, condition: Condition | None, step: float = TICK_SECONDS
-    ) -> str | None:
-        """Run to `until` or to the condition; returns what is missing then, or None."""
+    def _advance(self, until: float, done: Callable[[], bool] | None = None) -> None:
+        """Run to `until`, or a little past the moment at which `done` comes true."""
         loop = self._loop
-        while True:
-            self._drain()
-            missing = None if condition is None else self._still_missing(condition)
-            if condition is not None and missing is None:
-                return None
-            if loop.time() >= until:
-                return missing
+        step = DRAIN_SECONDS if done is None else TICK_SECONDS
+        while loop.time() < until - TINY_SECONDS and not (done is not None and done()):
             loop.call_at(min(loop.time() + step, until), loop.stop)
             loop.run_forever()
-
-    def _still_missing(self, condition: Condition) -> str | None:
-        return self._missing(None if condition is _no_condition else condition)
+            self._drain()
 
     def _drain(self) -> None:
         self._take_events(*self._simulation.take_events())
         if self._mistakes:
             mistakes, self._mistakes = self._mistakes, []
             raise ClusterError("in the simulation: " + "; ".join(mistakes))
-
-
-def _no_condition() -> bool:
-    """Stands for: everything that was asked for serves."""
-    raise AssertionError("never called")
 
 
 def _serve(jobs: SimpleQueue[Job | None]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import heapq
 import json
 import random
-import sys
 from collections.abc import Callable
 from contextvars import copy_context
 from datetime import UTC
@@ -20,13 +19,13 @@ from minimq.cluster.event_merge import order_of
 from minimq.cluster.listener import ListenerLoadError, load
 from minimq.cluster.node import Role
 from minimq.cluster.node_main import NodeMain
+from minimq.cluster.printed_lines import with_printed_lines
 from minimq.cluster.roster import Record
 from minimq.cluster.sim_process import ProcessLoop, SimProcess, SimRecorder
 from minimq.common.executor import LoopExecutor
 from minimq.common.file_system import MemoryFileSystem
 from minimq.common.host import Host, Identity
 from minimq.remoting.transport import MemoryNetwork, MemoryTransport
-from minimq.telemetry import catalog
 from minimq.telemetry.event import Event, EventType
 from minimq.telemetry.recorder import Recorder, to_event
 
@@ -184,7 +183,7 @@ class Simulation:
             ended(1)
             return
         if listener is not None:
-            print_to_events(listener, node.host.recorder)
+            listener = with_printed_lines(listener, node.host.recorder)
         node.main = NodeMain(record.role.value, node.host, listener, post, ended)
         post({"loaded": True})
 
@@ -206,20 +205,6 @@ class Simulation:
         del self._nodes[record.name]
         self._graveyard.append(node)
         self.director.exited(record, code, signal)
-
-
-def print_to_events(listener: Any, recorder: Recorder) -> None:
-    """Give a listener that came from a notebook a `print` of its own."""
-    names = getattr(listener, "__globals__", None)
-    module = sys.modules.get(getattr(listener, "__module__", ""))
-    if names is None or names is getattr(module, "__dict__", None):
-        return  # importable: its globals are everybody's
-
-    def printed(*values: Any, sep: str = " ", end: str = "\n", **more: Any) -> None:
-        for line in (sep.join(str(value) for value in values) + end.rstrip("\n")).split("\n"):
-            recorder.emit(catalog.LISTENER_PRINTED, "ConsumeMessageThread", line)
-
-    names["print"] = printed
 
 
 def _copied(message: Message) -> Message:

@@ -14,6 +14,9 @@ from collections.abc import Callable
 MIN_PACE = 0.1
 MAX_PACE = 1_000.0
 CALL_TIMEOUT_FLOOR_MILLIS = 500.0
+SURELY_LATER_SECONDS = 1e-8
+"""A loop may run a timer early by its clock's resolution. Ours come after their time, so that who
+compares it with `paced_now()` never waits again for nothing."""
 
 
 class PacedTimer:
@@ -128,11 +131,12 @@ class Pace:
         if self._heap and not self._frozen:
             self._armed_for = self._heap[0][0]
             delay = max(self._armed_for - self.paced_now(), 0.0) / self._factor / 1_000
-            self._handle = asyncio.get_running_loop().call_later(delay, self._fire)
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_later(delay + SURELY_LATER_SECONDS, self._fire)
 
     def _fire(self) -> None:
         self._handle = None
-        now = self.paced_now() + 1e-6
+        now = self.paced_now()
         while self._heap and self._heap[0][0] <= now:
             timer = heapq.heappop(self._heap)[2]
             callback, timer.callback = timer.callback, None

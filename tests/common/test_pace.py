@@ -82,3 +82,19 @@ def test_call_timeouts_have_a_floor_of_half_a_second(factor, millis, expected):
 def test_a_senseless_factor_is_refused(factor):
     with pytest.raises(ValueError, match="pace must be between"):
         Pace(factor)
+
+
+@pytest.mark.parametrize("factor", [1.0, 7.0, 10.0, 1_000.0])
+def test_a_wait_until_a_paced_instant_never_ends_before_it(factor):
+    async def main() -> None:
+        pace = Pace(factor)
+        pace.paced_now()
+        await asyncio.sleep(50.0217)  # far from zero, where numbers are coarse
+        due = pace.paced_now() + 1_000 / 3
+        rounds = 0
+        while pace.paced_now() < due:
+            await pace.sleep(due - pace.paced_now())
+            rounds += 1
+        assert rounds == 1
+
+    run_virtual(main())
