@@ -163,7 +163,7 @@ class PlainPermissionManager:
     ) -> bool:
         """False if there is no such file."""
         path = acl_file or self.default_file
-        if path not in self._files:
+        if path not in self.data_versions():
             return False
         self._change(path, {"globalWhiteRemoteAddresses": addresses})
         return True

@@ -18,7 +18,8 @@ TOPIC, GROUP, PRODUCER_GROUP = "orders", "CG", "PG"
 class AdminRig:
     """`broker` is its address; one topic with two queues, three messages and one consumer."""
 
-    def __init__(self, namesrv: str, broker: str, java: JavaPeer) -> None:
+    def __init__(self, make: str, namesrv: str, broker: str, java: JavaPeer) -> None:
+        self.make = make
         self.namesrv = namesrv
         self.broker = broker
         self.java = java
@@ -27,7 +28,7 @@ class AdminRig:
     def ours(self, *words: str) -> str:
         """What `minimq admin WORDS` prints; it must succeed."""
         code, out, err = self.attempt(*words)
-        assert (code, err) == (0, "")
+        assert (code, err) == (0, ""), err
         return out
 
     def attempt(self, *words: str) -> tuple[int, str, str]:

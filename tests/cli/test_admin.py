@@ -116,6 +116,8 @@ def test_a_broker_loses_and_gets_back_the_permission_to_write(rig):
 
 
 def test_an_ordered_topic_keeps_the_other_brokers_entries(rig):
+    """Routes carry the queues of ordered topics when the name server is told so."""
+    rig.ours("updateNamesrvConfig", "-k", "orderMessageEnable", "-v", "true")
     rig.ours("updateKvConfig", "-s", "ORDER_TOPIC_CONFIG", "-k", "kept", "-v", "broker-z:3")
     said = rig.ours("updateTopic", "-b", rig.broker, "-t", "kept", "-w", "4", "-o", "true")
     assert "set broker orderConf. isOrder=true, orderConf=[broker-a:4]" in said
