@@ -29,10 +29,24 @@ class Controller(Protocol):
 
 def server_host(name: str, store: str | None, verbose: bool) -> Host:
     """Files in `store`, or in memory; details are recorded only if they are to be shown."""
-    files: FileSystem = DiskFileSystem(store) if store else MemoryFileSystem()
+    files: FileSystem = MemoryFileSystem()
+    if store:
+        check_writable(store)
+        files = DiskFileSystem(store)
     host = system_host(name, TcpTransport(), files)
     host.recorder.listening = verbose
     return host
+
+
+def check_writable(store: str) -> None:
+    """Make the folder; OSError names it if that cannot be."""
+    try:
+        os.makedirs(store, exist_ok=True)
+        writable = os.access(store, os.W_OK)
+    except OSError as error:
+        raise OSError(f"folder {store} cannot be made: {error.strerror}") from error
+    if not writable:
+        raise OSError(f"folder {store} cannot be written to")
 
 
 async def serve(role: str, name: str, listen: str, host: Host, controller: Controller) -> int:

@@ -107,7 +107,7 @@ def test_a_broker_without_its_name_server_retries(tmp_path):
 @pytest.mark.parametrize("role", ["namesrv", "broker"])
 def test_a_taken_port_is_named(role):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert one_line(run(role, "--listen", address)) == (
             f"minimq {role}: cannot listen on {address}: Address already in use"
         )
@@ -134,7 +134,7 @@ def test_a_folder_of_another_broker_is_named(tmp_path):
         (["--flush", "never"], "invalid choice: 'never'"),
         (["--id", "-3"], "a whole number of 0 or more, got '-3'"),
         (["--id", "1"], "set brokerRole=SLAVE"),
-        (["--store", "/proc/nowhere"], "/proc/nowhere"),
+        (["--store", "/proc/nowhere"], "folder /proc/nowhere cannot be made"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
 )
@@ -203,7 +203,7 @@ def test_a_topic_without_a_route_is_one_clear_line(namesrv):
     assert "nowhere" in line
 
 
-def test_up_is_a_whole_cluster_until_it_is_stopped(within_seconds=20):
+def test_up_is_a_whole_cluster_until_it_is_stopped():
     with server("up", "--brokers", "2", "--pace", "20") as one:
         assert one.process.stdout is not None
         more = [json.loads(one.process.stdout.readline()) for _ in range(2)]
