@@ -2,7 +2,7 @@
 
 Java:    acl.common.AclClientRPCHook, SessionCredentials
 Differs: `_UNIQUE_KEY_QUERY` is not signed, because no broker verifies it; Java's client signs it,
-         so its look-ups by unique key fail on a broker with access control. There is no key file.
+         so all its look-ups by key fail on a Java broker with access control. There is no key file.
 """
 
 from __future__ import annotations

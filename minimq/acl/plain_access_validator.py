@@ -2,6 +2,7 @@
 
 Java:    acl.plain.PlainAccessValidator, BrokerController#initialAcl (the RPCHook)
 Differs: SEND_BATCH_MESSAGE needs the permission of a send, as since 5.x; 4.9.8 lets a batch pass.
+         Look-ups by key that Java's client has signed are accepted; Java's broker refuses them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from minimq.acl.acl_signer import ACCESS_KEY, SIGNATURE, combine_request_content
+from minimq.acl.acl_signer import ACCESS_KEY, SIGNATURE, signed_contents
 from minimq.acl.permission import Permission
 from minimq.acl.plain_permission_manager import PlainAccessResource, PlainPermissionManager
 from minimq.common.mix_all import get_retry_topic, is_retry_topic
@@ -62,7 +63,7 @@ def parse(request: RemotingCommand, remote_address: str) -> PlainAccessResource:
         request.code,
         ext.get(ACCESS_KEY),
         ext.get(SIGNATURE),
-        combine_request_content(ext, request.body),
+        signed_contents(ext, request.body),
         needed_perms(request),
     )
 

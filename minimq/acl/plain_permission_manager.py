@@ -46,7 +46,8 @@ class PlainAccessResource(NamedTuple):
     request_code: int
     access_key: str | None = None
     signature: str | None = None
-    content: bytes = b""
+    contents: tuple[bytes, ...] = (b"",)
+    """What may have been signed."""
     resource_perms: Mapping[str, Permission] = {}
 
 
@@ -131,7 +132,8 @@ class PlainPermissionManager:
             raise AclError(f"No acl config for {needed.access_key}")
         if owned.is_white(address):
             return
-        if not same_signature(needed.signature, owned.signature_of(needed.content)):
+        expected = map(owned.signature_of, needed.contents)
+        if not any(same_signature(needed.signature, one) for one in expected):
             raise AclError(f"Check signature failed for accessKey={needed.access_key}")
         if needed.resource_perms.get(TRACE_TOPIC) == Permission.PUB:
             return  # everybody may write traces

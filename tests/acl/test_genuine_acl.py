@@ -72,7 +72,7 @@ def test_what_only_our_server_refuses(broker):
 
 
 def test_a_look_up_by_unique_key_passes(broker):
-    """A Java client of 4.9.8 signs the field that the broker leaves out, and is refused here."""
+    """Ours leaves out of the signature what the broker leaves out."""
 
     async def scenario(ask: Ask) -> None:
         ext = {"topic": "topicB", "key": "k", "maxNum": 1, "beginTimestamp": 0}

@@ -9,6 +9,11 @@ import pytest
 
 from minimq.acl.acl_client_rpc_hook import SessionCredentials
 from minimq.acl.acl_file_watch_service import AclFileWatchService
+from minimq.acl.acl_signer import (
+    NOT_SIGNED_BY_JAVA,
+    cal_signature,
+    combine_request_content,
+)
 from minimq.acl.plain_access_validator import PlainAccessValidator, needed_perms
 from minimq.acl.plain_permission_manager import PlainPermissionManager
 from minimq.protocol.request_code import RequestCode
@@ -78,6 +83,16 @@ def test_a_changed_field_body_or_name_breaks_the_signature():
         assert ask(manager(), request) is None
         change(request)
         assert ask(manager(), request)[1].startswith(PREFIX + "Check signature failed")
+
+
+def test_a_look_up_as_javas_client_signs_it():
+    request = signed(None, RequestCode.QUERY_MESSAGE, topic="topicB", _UNIQUE_KEY_QUERY="true")
+    request.ext_fields["AccessKey"] = USER.access_key
+    content = combine_request_content(request.ext_fields, b"", NOT_SIGNED_BY_JAVA)
+    request.ext_fields["Signature"] = cal_signature(content, USER.secret_key)
+    assert ask(manager(), request) is None
+    request.ext_fields["_UNIQUE_KEY_QUERY"] = "false"
+    assert ask(manager(), request) is not None
 
 
 def test_an_admin_with_perms_of_its_own_is_held_to_them():
