@@ -20,6 +20,7 @@ Java:    client.exception.*, remoting.exception.*
     ├── StoreError                     a damaged or inconsistent file
     ├── AclError                       Java: AclException; access refused, or a rule unreadable
     ├── ConfigError                    a setting that does not exist or cannot be read
+    ├── TableFullError                 a bound was reached
     └── ClusterError                   an unknown node, a failed start, a wait that ran out
 """
 
@@ -133,6 +134,13 @@ class AclError(MiniMQError):
 
 class ConfigError(MiniMQError):
     """A setting is unknown or its value cannot be read; the text names both."""
+
+
+class TableFullError(MiniMQError):
+    """A table has reached its bound; the text names both."""
+
+    def __init__(self, table: str, bound: int) -> None:
+        super().__init__(f"more than {bound} {table}: the bound of this server")
 
 
 class ClusterError(MiniMQError):

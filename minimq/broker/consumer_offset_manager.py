@@ -8,10 +8,13 @@ Differs: pure; a negative offset, as ali-ons commits it, counts as none.
 from __future__ import annotations
 
 from minimq.common.mix_all import is_retry_topic
+from minimq.errors import TableFullError
 from minimq.protocol.config_body import ConsumerOffsetSerializeWrapper
 
 TOPIC_GROUP_SEPARATOR = "@"
 NO_OFFSET = -1
+OFFSETS_MAX = 1_000_000
+"""Offsets that one broker keeps; RocketMQ has no bound."""
 
 
 class ConsumerOffsetManager:
@@ -19,6 +22,7 @@ class ConsumerOffsetManager:
 
     def __init__(self) -> None:
         self.offset_table: dict[str, dict[int, int]] = {}
+        self._count = 0
         self.changed: dict[tuple[str, int], None] = {}
         """(key, queue) whose offset is newer than the file's."""
 
@@ -28,11 +32,21 @@ class ConsumerOffsetManager:
         queues = self.offset_table.get(key)
         if queues is None:
             queues = self.offset_table[key] = {}
-        if queues.get(queue_id) == offset:
+        old = queues.get(queue_id)
+        if old == offset:
             return False
+        if old is None:
+            self._count_one_more()
         queues[queue_id] = offset
         self.changed[(key, queue_id)] = None
         return True
+
+    def _count_one_more(self) -> None:
+        if self._count >= OFFSETS_MAX:
+            self._count = sum(len(queues) for queues in self.offset_table.values())
+            if self._count >= OFFSETS_MAX:
+                raise TableFullError("offsets", OFFSETS_MAX)
+        self._count += 1
 
     def query_offset(self, group: str, topic: str, queue_id: int) -> int:
         """NO_OFFSET if there is none."""

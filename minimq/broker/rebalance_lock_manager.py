@@ -15,6 +15,10 @@ REBALANCE_LOCK_MAX_LIVE_MILLIS = 60_000
 """Java: rocketmq.broker.rebalance.lockMaxLiveTime, for owners that announced no pace."""
 
 
+LOCKS_MAX = 100_000
+"""Queues that one group may lock; more are not granted."""
+
+
 class LockEntry(NamedTuple):
     client_id: str
     last_update_timestamp: int
@@ -53,6 +57,8 @@ class RebalanceLockManager:
                     continue
                 fresh.append((queue, entry.client_id))
             elif entry is None:
+                if len(table) >= LOCKS_MAX:
+                    continue
                 fresh.append((queue, None))
             table[queue] = stamp
             locked.append(queue)

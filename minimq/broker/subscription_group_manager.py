@@ -9,11 +9,15 @@ from collections.abc import Callable
 
 from minimq.broker.broker_config import BrokerConfig
 from minimq.common.mix_all import GROUP_MAX_LENGTH, KNOWN_GROUPS, SYSTEM_GROUP_PREFIX, VALID_NAME
+from minimq.errors import TableFullError
 from minimq.protocol.config_body import (
     DataVersion,
     SubscriptionGroupConfig,
     SubscriptionGroupWrapper,
 )
+
+GROUPS_MAX = 100_000
+"""Groups of one broker; RocketMQ has no bound."""
 
 
 class SubscriptionGroupManager:
@@ -46,7 +50,10 @@ class SubscriptionGroupManager:
         return made
 
     def update_subscription_group_config(self, group_config: SubscriptionGroupConfig) -> None:
-        self.subscription_group_table[group_config.group_name] = group_config
+        table = self.subscription_group_table
+        if len(table) >= GROUPS_MAX and group_config.group_name not in table:
+            raise TableFullError("groups", GROUPS_MAX)
+        table[group_config.group_name] = group_config
         self._changed()
 
     def delete_subscription_group_config(self, group: str) -> bool:

@@ -13,11 +13,14 @@ from collections.abc import Callable
 from minimq.broker.broker_config import BrokerConfig
 from minimq.common import mix_all
 from minimq.common.mix_all import PERM_INHERIT, PERM_READ, PERM_WRITE, is_inherited
+from minimq.errors import TableFullError
 from minimq.protocol.config_body import DataVersion, TopicConfig, TopicConfigSerializeWrapper
 
 SCHEDULE_TOPIC_QUEUE_NUMS = 18
 BENCHMARK_TOPIC_QUEUE_NUMS = 1_024
 CLUSTER_TOPIC_QUEUE_NUMS = 16
+TOPICS_MAX = 100_000
+"""Topics of one broker; RocketMQ has no bound, and a mistaken producer could fill the memory."""
 PERM_RW = PERM_READ | PERM_WRITE
 
 
@@ -111,7 +114,10 @@ class TopicConfigManager:
 
     def update_topic_config(self, topic_config: TopicConfig) -> None:
         """Java: updateTopicConfig, the administrator's create or update."""
-        self.topic_config_table[topic_config.topic_name] = topic_config
+        table = self.topic_config_table
+        if len(table) >= TOPICS_MAX and topic_config.topic_name not in table:
+            raise TableFullError("topics", TOPICS_MAX)
+        table[topic_config.topic_name] = topic_config
         self._changed(topic_config)
 
     def delete_topic_config(self, topic: str) -> bool:

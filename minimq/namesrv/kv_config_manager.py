@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from minimq.common.config_manager import load_json_table, persist_json_table
 from minimq.common.file_system import FileSystem
+from minimq.errors import TableFullError
+
+ENTRIES_MAX = 100_000
+"""RocketMQ has no bound."""
 
 
 class KVConfigManager:
@@ -26,6 +30,8 @@ class KVConfigManager:
         persist_json_table(self._file_system, self._path, {"configTable": self.config_table})
 
     def put_kv_config(self, namespace: str, key: str, value: str) -> None:
+        if sum(len(entries) for entries in self.config_table.values()) >= ENTRIES_MAX:
+            raise TableFullError("KV entries", ENTRIES_MAX)
         self.config_table.setdefault(namespace, {})[key] = value
         self.persist()
 

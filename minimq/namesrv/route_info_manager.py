@@ -12,12 +12,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from minimq.common.mix_all import MASTER_ID, PERM_READ, PERM_WRITE
+from minimq.errors import TableFullError
 from minimq.protocol.body import ClusterInfo
 from minimq.protocol.config_body import DataVersion, TopicConfig, TopicConfigSerializeWrapper
 from minimq.protocol.route import BrokerData, QueueData, TopicRouteData
 
 BROKER_CHANNEL_EXPIRED_MILLIS = 120_000
 """Java: BROKER_CHANNEL_EXPIRED_TIME, for brokers that announced no pace."""
+
+BROKERS_MAX = 10_000
+TOPICS_MAX = 500_000
+"""What one name server keeps; RocketMQ has no bound."""
 
 UNIT_FLAG = 0x1
 UNIT_SUB_FLAG = 0x2
@@ -72,6 +77,7 @@ class RouteInfoManager:
         now_millis: int,
         pace: float = 1.0,
     ) -> RegisterBrokerResult:
+        self._check_bounds(broker_name, topics)
         self.cluster_addr_table.setdefault(cluster_name, {})[broker_name] = None
         broker = self.broker_addr_table.get(broker_name)
         if broker is None:
@@ -99,6 +105,14 @@ class RouteInfoManager:
         else:
             self.filter_server_table.pop(broker_addr, None)
         return self._answer_to(broker, broker_id, first, changed)
+
+    def _check_bounds(self, broker_name: str, topics: TopicConfigSerializeWrapper) -> None:
+        if broker_name not in self.broker_addr_table and len(self.broker_addr_table) >= BROKERS_MAX:
+            raise TableFullError("broker names", BROKERS_MAX)
+        if len(self.topic_queue_table) + len(topics.topic_config_table) > TOPICS_MAX:
+            new = sum(name not in self.topic_queue_table for name in topics.topic_config_table)
+            if len(self.topic_queue_table) + new > TOPICS_MAX:
+                raise TableFullError("topics", TOPICS_MAX)
 
     def _answer_to(
         self, broker: BrokerData, broker_id: int, first: bool, changed: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from minimq.errors import TableFullError
 from minimq.namesrv.route_info_manager import RegisterBrokerResult, RouteInfoManager
 from minimq.protocol.config_body import DataVersion, TopicConfig, TopicConfigSerializeWrapper
 
@@ -162,3 +163,16 @@ def test_lists():
     assert routes.get_system_topic_list() == (["C", "broker-a", "D", "broker-b"], MASTER)
     info = routes.get_all_cluster_info()
     assert info.cluster_addr_table == {"C": ["broker-a"], "D": ["broker-b"]}
+
+
+def test_a_name_server_keeps_so_many_names_and_no_more(monkeypatch):
+    monkeypatch.setattr("minimq.namesrv.route_info_manager.TOPICS_MAX", 3)
+    monkeypatch.setattr("minimq.namesrv.route_info_manager.BROKERS_MAX", 2)
+    routes = RouteInfoManager()
+    register(routes, wrapper=topics("T", "U"))
+    register(routes, "10.0.0.3:10911", "broker-b", wrapper=topics("T", "U", "V"))
+    with pytest.raises(TableFullError, match="3 topics"):
+        register(routes, wrapper=topics("W", counter=2))
+    with pytest.raises(TableFullError, match="2 broker names"):
+        register(routes, "10.0.0.4:10911", "broker-c")
+    assert routes.get_all_topic_list() == ["T", "U", "V"]
