@@ -6,7 +6,7 @@ Differs: settings are in config_body.py, what clients and brokers exchange in cl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from minimq.common.message_queue import NO_QUEUE, MessageQueue
 from minimq.protocol.client_body import (
@@ -39,47 +39,48 @@ from minimq.protocol.config_body import (
 )
 from minimq.protocol.consumer_enums import CMResult
 from minimq.protocol.json_body import JsonBody
+from minimq.protocol.plain_record import body
 from minimq.protocol.route import BrokerData
 from minimq.protocol.subscription_data import SubscriptionData
 
 
-@dataclass(slots=True)
+@body
 class ClusterInfo(JsonBody):
     broker_addr_table: dict[str, BrokerData] = field(default_factory=dict)
     cluster_addr_table: dict[str, list[str]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@body
 class TopicList(JsonBody):
     topic_list: list[str] = field(default_factory=list)
     broker_addr: str | None = None
 
 
-@dataclass(slots=True)
+@body
 class GroupList(JsonBody):
     group_list: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@body
 class TopicOffset(JsonBody):
     min_offset: int = 0
     max_offset: int = 0
     last_update_timestamp: int = 0
 
 
-@dataclass(slots=True)
+@body
 class TopicStatsTable(JsonBody):
     offset_table: dict[MessageQueue, TopicOffset] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@body
 class OffsetWrapper(JsonBody):
     broker_offset: int = 0
     consumer_offset: int = 0
     last_timestamp: int = 0
 
 
-@dataclass(slots=True)
+@body
 class ConsumeStats(JsonBody):
     offset_table: dict[MessageQueue, OffsetWrapper] = field(default_factory=dict)
     consume_tps: float = 0.0
@@ -88,14 +89,14 @@ class ConsumeStats(JsonBody):
         return sum(item.broker_offset - item.consumer_offset for item in self.offset_table.values())
 
 
-@dataclass(slots=True)
+@body
 class ConsumeStatsList(JsonBody):
     consume_stats_list: list[dict[str, list[ConsumeStats]]] = field(default_factory=list)
     broker_addr: str | None = None
     total_diff: int = 0
 
 
-@dataclass(slots=True)
+@body
 class QueueTimeSpan(JsonBody):
     message_queue: MessageQueue = NO_QUEUE
     min_time_stamp: int = 0
@@ -104,31 +105,31 @@ class QueueTimeSpan(JsonBody):
     delay_time: int = 0
 
 
-@dataclass(slots=True)
+@body
 class QueryConsumeTimeSpanBody(JsonBody):
     consume_time_span_set: list[QueueTimeSpan] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@body
 class QueryCorrectionOffsetBody(JsonBody):
     correction_offsets: dict[int, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@body
 class BrokerStatsItem(JsonBody):
     sum: int = 0
     tps: float = 0.0
     avgpt: float = 0.0
 
 
-@dataclass(slots=True)
+@body
 class BrokerStatsData(JsonBody):
     stats_minute: BrokerStatsItem = field(default_factory=BrokerStatsItem)
     stats_hour: BrokerStatsItem = field(default_factory=BrokerStatsItem)
     stats_day: BrokerStatsItem = field(default_factory=BrokerStatsItem)
 
 
-@dataclass(slots=True)
+@body
 class ConsumeQueueData(JsonBody):
     physic_offset: int = 0
     physic_size: int = 0
@@ -139,7 +140,7 @@ class ConsumeQueueData(JsonBody):
     msg: str | None = None
 
 
-@dataclass(slots=True)
+@body
 class QueryConsumeQueueResponseBody(JsonBody):
     queue_data: list[ConsumeQueueData] = field(default_factory=list)
     max_queue_index: int = 0
@@ -148,7 +149,7 @@ class QueryConsumeQueueResponseBody(JsonBody):
     filter_data: str | None = None
 
 
-@dataclass(slots=True)
+@body
 class ProducerInfo(JsonBody):
     client_id: str = ""
     remote_ip: str = field(default="", metadata={"wire": "remoteIP"})
@@ -157,7 +158,7 @@ class ProducerInfo(JsonBody):
     last_update_timestamp: int = 0
 
 
-@dataclass(slots=True)
+@body
 class ProducerTableInfo(JsonBody):
     data: dict[str, list[ProducerInfo]] = field(default_factory=dict)
 

@@ -6,21 +6,22 @@ Differs: maps whose key is a queue are dicts keyed by MessageQueue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self
 
 from minimq.common.message_queue import NO_QUEUE, MessageQueue
 from minimq.protocol.consumer_enums import CMResult, ConsumeFromWhere, ConsumeType, MessageModel
 from minimq.protocol.json_body import JsonBody, dump
+from minimq.protocol.plain_record import body
 from minimq.protocol.subscription_data import SubscriptionData
 
 
-@dataclass(slots=True)
+@body
 class GetConsumerListByGroupResponseBody(JsonBody):
     consumer_id_list: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@body
 class LockBatchRequestBody(JsonBody):
     consumer_group: str = ""
     client_id: str = ""
@@ -33,21 +34,21 @@ class UnlockBatchRequestBody(LockBatchRequestBody):
     __slots__ = ()
 
 
-@dataclass(slots=True)
+@body
 class LockBatchResponseBody(JsonBody):
     lock_ok_mq_set: list[MessageQueue] = field(
         default_factory=list, metadata={"wire": "lockOKMQSet"}
     )
 
 
-@dataclass(slots=True)
+@body
 class CheckClientRequestBody(JsonBody):
     client_id: str = ""
     group: str = ""
     subscription_data: SubscriptionData = field(default_factory=SubscriptionData)
 
 
-@dataclass(slots=True)
+@body
 class ResetOffsetBody(JsonBody):
     """The offsets a consumer has to go to; the list form is for C++."""
 
@@ -57,7 +58,7 @@ class ResetOffsetBody(JsonBody):
     def from_json(cls, members: object) -> Self:
         table = members.get("offsetTable") if isinstance(members, dict) else None
         if not isinstance(table, list):
-            return super(ResetOffsetBody, cls).from_json(members)
+            return super().from_json(members)
         return cls(dict(_queue_and_offset(item) for item in table))
 
     def encode_list_form(self) -> bytes:
@@ -65,7 +66,7 @@ class ResetOffsetBody(JsonBody):
         return dump({"offsetTable": items})
 
 
-@dataclass(slots=True)
+@body
 class _QueueOffset(JsonBody):
     topic: str = ""
     broker_name: str = ""
@@ -78,7 +79,7 @@ def _queue_and_offset(item: object) -> tuple[MessageQueue, int]:
     return MessageQueue(entry.topic, entry.broker_name, entry.queue_id), entry.offset
 
 
-@dataclass(slots=True)
+@body
 class GetConsumerStatusBody(JsonBody):
     """A client fills `message_queue_table`, a broker `consumer_table` (client id -> offsets)."""
 
@@ -86,7 +87,7 @@ class GetConsumerStatusBody(JsonBody):
     consumer_table: dict[str, dict[MessageQueue, int]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@body
 class ProcessQueueInfo(JsonBody):
     commit_offset: int = 0
     cached_msg_min_offset: int = 0
@@ -107,10 +108,10 @@ class ProcessQueueInfo(JsonBody):
     def from_json(cls, members: object) -> Self:
         if isinstance(members, dict) and "dropped" in members:  # Go's spelling
             members = {"droped": members["dropped"], **members}
-        return super(ProcessQueueInfo, cls).from_json(members)
+        return super().from_json(members)
 
 
-@dataclass(slots=True)
+@body
 class ConsumeStatus(JsonBody):
     pull_rt: float = field(default=0.0, metadata={"wire": "pullRT"})
     pull_tps: float = field(default=0.0, metadata={"wire": "pullTPS"})
@@ -120,7 +121,7 @@ class ConsumeStatus(JsonBody):
     consume_failed_msgs: int = 0
 
 
-@dataclass(slots=True)
+@body
 class ConsumerRunningInfo(JsonBody):
     properties: dict[str, str] = field(default_factory=dict)
     subscription_set: list[SubscriptionData] = field(default_factory=list)
@@ -129,7 +130,7 @@ class ConsumerRunningInfo(JsonBody):
     jstack: str | None = None
 
 
-@dataclass(slots=True)
+@body
 class ConsumeMessageDirectlyResult(JsonBody):
     order: bool = False
     auto_commit: bool = True
@@ -138,7 +139,7 @@ class ConsumeMessageDirectlyResult(JsonBody):
     spent_time_mills: int = 0
 
 
-@dataclass(slots=True)
+@body
 class OffsetMovedEvent(JsonBody):
     consumer_group: str = ""
     message_queue: MessageQueue = NO_QUEUE
@@ -146,7 +147,7 @@ class OffsetMovedEvent(JsonBody):
     offset_new: int = 0
 
 
-@dataclass(slots=True)
+@body
 class Connection(JsonBody):
     client_id: str = ""
     client_addr: str = ""
@@ -154,7 +155,7 @@ class Connection(JsonBody):
     version: int = 0
 
 
-@dataclass(slots=True)
+@body
 class ConsumerConnection(JsonBody):
     connection_set: list[Connection] = field(default_factory=list)
     subscription_table: dict[str, SubscriptionData] = field(default_factory=dict)
@@ -163,7 +164,7 @@ class ConsumerConnection(JsonBody):
     consume_from_where: ConsumeFromWhere = ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET
 
 
-@dataclass(slots=True)
+@body
 class ProducerConnection(JsonBody):
     connection_set: list[Connection] = field(default_factory=list)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from minimq.common.mix_all import MASTER_ID
 from minimq.errors import RemoteCommandError
 from minimq.protocol.json_body import JsonBody, dump, load_object
+from minimq.protocol.plain_record import body
 
 MAX_REGISTER_BODY = 64 * 1024 * 1024
 """A compressed registration must not grow beyond this."""
@@ -20,7 +21,7 @@ MAX_REGISTER_BODY = 64 * 1024 * 1024
 _INT = struct.Struct(">i")
 
 
-@dataclass(slots=True)
+@body
 class DataVersion(JsonBody):
     """Which state of a table: peers compare both numbers."""
 
@@ -36,7 +37,7 @@ class DataVersion(JsonBody):
         self.counter = other.counter
 
 
-@dataclass(slots=True)
+@body
 class TopicConfig(JsonBody):
     topic_name: str = ""
     read_queue_nums: int = 16
@@ -63,13 +64,13 @@ class TopicConfig(JsonBody):
             raise RemoteCommandError(f"{text[:60]!r} is no topic config") from error
 
 
-@dataclass(slots=True)
+@body
 class TopicConfigSerializeWrapper(JsonBody):
     topic_config_table: dict[str, TopicConfig] = field(default_factory=dict)
     data_version: DataVersion = field(default_factory=DataVersion)
 
 
-@dataclass(slots=True)
+@body
 class SubscriptionGroupConfig(JsonBody):
     group_name: str = ""
     consume_enable: bool = True
@@ -82,13 +83,13 @@ class SubscriptionGroupConfig(JsonBody):
     notify_consumer_ids_changed_enable: bool = True
 
 
-@dataclass(slots=True)
+@body
 class SubscriptionGroupWrapper(JsonBody):
     subscription_group_table: dict[str, SubscriptionGroupConfig] = field(default_factory=dict)
     data_version: DataVersion = field(default_factory=DataVersion)
 
 
-@dataclass(slots=True)
+@body
 class RegisterBrokerBody(JsonBody):
     topic_config_serialize_wrapper: TopicConfigSerializeWrapper = field(
         default_factory=TopicConfigSerializeWrapper
@@ -167,21 +168,21 @@ class _Reader:
         return piece
 
 
-@dataclass(slots=True)
+@body
 class ConsumerOffsetSerializeWrapper(JsonBody):
     """`topic@group` -> queue id -> offset."""
 
     offset_table: dict[str, dict[int, int]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@body
 class DelayOffsetSerializeWrapper(JsonBody):
     """Delay level -> offset in its queue."""
 
     offset_table: dict[int, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@body
 class KVTable(JsonBody):
     table: dict[str, str] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from dataclasses import MISSING, Field, fields
 from typing import Annotated, Any, NamedTuple, Self, get_args, get_origin, get_type_hints
 
 from minimq.errors import RemoteCommandError
+from minimq.protocol.plain_record import PlainRecord
 
 Int = Annotated[int, 2**31]
 """Java's int."""
@@ -27,7 +28,7 @@ class _Spec(NamedTuple):
     default: object
 
 
-class CommandCustomHeader:
+class CommandCustomHeader(PlainRecord):
     """Base of all headers: subclasses are keyword-only dataclasses with slots.
 
     The wire name is the attribute in camelCase unless metadata says `wire`.

@@ -7,9 +7,10 @@ Differs: fields without a default are those that Java marks @CFNotNull; a field 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from minimq.protocol.custom_header import CommandCustomHeader, Int, Long
+from minimq.protocol.plain_record import header
 from minimq.protocol.send_header import (
     PullMessageRequestHeader,
     PullMessageResponseHeader,
@@ -89,73 +90,73 @@ __all__ = [
 # ---- to the name server ----
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetRouteInfoRequestHeader(CommandCustomHeader):
     topic: str
     accept_standard_json_only: bool | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetTopicsByClusterRequestHeader(CommandCustomHeader):
     cluster: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class WipeWritePermOfBrokerRequestHeader(CommandCustomHeader):
     broker_name: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class WipeWritePermOfBrokerResponseHeader(CommandCustomHeader):
     wipe_topic_count: Int
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class AddWritePermOfBrokerRequestHeader(CommandCustomHeader):
     broker_name: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class AddWritePermOfBrokerResponseHeader(CommandCustomHeader):
     add_topic_count: Int
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class DeleteTopicFromNamesrvRequestHeader(CommandCustomHeader):
     topic: str
     cluster_name: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class PutKVConfigRequestHeader(CommandCustomHeader):
     namespace: str
     key: str
     value: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetKVConfigRequestHeader(CommandCustomHeader):
     namespace: str
     key: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetKVConfigResponseHeader(CommandCustomHeader):
     value: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class DeleteKVConfigRequestHeader(CommandCustomHeader):
     namespace: str
     key: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetKVListByNamespaceRequestHeader(CommandCustomHeader):
     namespace: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class RegisterBrokerRequestHeader(CommandCustomHeader):
     broker_name: str
     broker_addr: str
@@ -166,13 +167,13 @@ class RegisterBrokerRequestHeader(CommandCustomHeader):
     body_crc32: Int = 0
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class RegisterBrokerResponseHeader(CommandCustomHeader):
     ha_server_addr: str | None = None
     master_addr: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class UnRegisterBrokerRequestHeader(CommandCustomHeader):
     broker_name: str
     broker_addr: str
@@ -180,7 +181,7 @@ class UnRegisterBrokerRequestHeader(CommandCustomHeader):
     broker_id: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryDataVersionRequestHeader(CommandCustomHeader):
     broker_name: str
     broker_addr: str
@@ -188,7 +189,7 @@ class QueryDataVersionRequestHeader(CommandCustomHeader):
     broker_id: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryDataVersionResponseHeader(CommandCustomHeader):
     changed: bool
 
@@ -196,7 +197,7 @@ class QueryDataVersionResponseHeader(CommandCustomHeader):
 # ---- clients to the broker ----
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class EndTransactionRequestHeader(CommandCustomHeader):
     producer_group: str
     tran_state_table_offset: Long
@@ -207,26 +208,26 @@ class EndTransactionRequestHeader(CommandCustomHeader):
     transaction_id: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class UnregisterClientRequestHeader(CommandCustomHeader):
     client_id: str = field(metadata={"wire": "clientID"})
     producer_group: str | None = None
     consumer_group: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryConsumerOffsetRequestHeader(CommandCustomHeader):
     consumer_group: str
     topic: str
     queue_id: Int
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryConsumerOffsetResponseHeader(CommandCustomHeader):
     offset: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class UpdateConsumerOffsetRequestHeader(CommandCustomHeader):
     consumer_group: str
     topic: str
@@ -234,62 +235,62 @@ class UpdateConsumerOffsetRequestHeader(CommandCustomHeader):
     commit_offset: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class SearchOffsetRequestHeader(CommandCustomHeader):
     topic: str
     queue_id: Int
     timestamp: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class SearchOffsetResponseHeader(CommandCustomHeader):
     offset: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetMaxOffsetRequestHeader(CommandCustomHeader):
     topic: str
     queue_id: Int
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetMaxOffsetResponseHeader(CommandCustomHeader):
     offset: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetMinOffsetRequestHeader(CommandCustomHeader):
     topic: str
     queue_id: Int
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetMinOffsetResponseHeader(CommandCustomHeader):
     offset: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetEarliestMsgStoretimeRequestHeader(CommandCustomHeader):
     topic: str
     queue_id: Int
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetEarliestMsgStoretimeResponseHeader(CommandCustomHeader):
     timestamp: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetConsumerListByGroupRequestHeader(CommandCustomHeader):
     consumer_group: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class ViewMessageRequestHeader(CommandCustomHeader):
     offset: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryMessageRequestHeader(CommandCustomHeader):
     topic: str
     key: str
@@ -299,13 +300,13 @@ class QueryMessageRequestHeader(CommandCustomHeader):
     unique_key_query: bool | None = field(default=None, metadata={"wire": "_UNIQUE_KEY_QUERY"})
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryMessageResponseHeader(CommandCustomHeader):
     index_last_update_timestamp: Long
     index_last_update_phyoffset: Long
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class ConsumerSendMsgBackRequestHeader(CommandCustomHeader):
     offset: Long
     group: str
@@ -319,7 +320,7 @@ class ConsumerSendMsgBackRequestHeader(CommandCustomHeader):
 # ---- the broker to clients ----
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class CheckTransactionStateRequestHeader(CommandCustomHeader):
     tran_state_table_offset: Long
     commit_log_offset: Long
@@ -328,12 +329,12 @@ class CheckTransactionStateRequestHeader(CommandCustomHeader):
     offset_msg_id: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class NotifyConsumerIdsChangedRequestHeader(CommandCustomHeader):
     consumer_group: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class ResetOffsetRequestHeader(CommandCustomHeader):
     topic: str
     group: str
@@ -341,21 +342,21 @@ class ResetOffsetRequestHeader(CommandCustomHeader):
     is_force: bool
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetConsumerStatusRequestHeader(CommandCustomHeader):
     topic: str
     group: str
     client_addr: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetConsumerRunningInfoRequestHeader(CommandCustomHeader):
     consumer_group: str
     client_id: str
     jstack_enable: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class ConsumeMessageDirectlyResultRequestHeader(CommandCustomHeader):
     consumer_group: str
     client_id: str | None = None
@@ -363,7 +364,7 @@ class ConsumeMessageDirectlyResultRequestHeader(CommandCustomHeader):
     broker_name: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class ReplyMessageRequestHeader(CommandCustomHeader):
     producer_group: str
     topic: str
@@ -384,7 +385,7 @@ class ReplyMessageRequestHeader(CommandCustomHeader):
 # ---- administration ----
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class CreateTopicRequestHeader(CommandCustomHeader):
     topic: str
     default_topic: str
@@ -396,62 +397,62 @@ class CreateTopicRequestHeader(CommandCustomHeader):
     order: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class DeleteTopicRequestHeader(CommandCustomHeader):
     topic: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class DeleteSubscriptionGroupRequestHeader(CommandCustomHeader):
     group_name: str
     remove_offset: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetTopicStatsInfoRequestHeader(CommandCustomHeader):
     topic: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetConsumerConnectionListRequestHeader(CommandCustomHeader):
     consumer_group: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetProducerConnectionListRequestHeader(CommandCustomHeader):
     producer_group: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetConsumeStatsRequestHeader(CommandCustomHeader):
     consumer_group: str
     topic: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryTopicConsumeByWhoRequestHeader(CommandCustomHeader):
     topic: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryConsumeTimeSpanRequestHeader(CommandCustomHeader):
     topic: str
     group: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetBrokerConfigResponseHeader(CommandCustomHeader):
     version: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryCorrectionOffsetHeader(CommandCustomHeader):
     topic: str
     compare_group: str
     filter_groups: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class CloneGroupOffsetRequestHeader(CommandCustomHeader):
     src_group: str
     dest_group: str
@@ -459,18 +460,18 @@ class CloneGroupOffsetRequestHeader(CommandCustomHeader):
     offline: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class ViewBrokerStatsDataRequestHeader(CommandCustomHeader):
     stats_name: str
     stats_key: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetConsumeStatsInBrokerHeader(CommandCustomHeader):
     is_order: bool
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class QueryConsumeQueueRequestHeader(CommandCustomHeader):
     topic: str
     queue_id: Int
@@ -479,12 +480,12 @@ class QueryConsumeQueueRequestHeader(CommandCustomHeader):
     consumer_group: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class ResumeCheckHalfMessageRequestHeader(CommandCustomHeader):
     msg_id: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class CreateAccessConfigRequestHeader(CommandCustomHeader):
     access_key: str
     secret_key: str | None = None
@@ -497,18 +498,18 @@ class CreateAccessConfigRequestHeader(CommandCustomHeader):
     group_perms: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class DeleteAccessConfigRequestHeader(CommandCustomHeader):
     access_key: str
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class UpdateGlobalWhiteAddrsConfigRequestHeader(CommandCustomHeader):
     global_white_addrs: str
     acl_file_full_path: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class GetBrokerAclConfigResponseHeader(CommandCustomHeader):
     version: str
     broker_name: str

@@ -7,10 +7,11 @@ Differs: the sets are lists in the sender's order; Java gives a subscription tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from minimq.protocol.consumer_enums import ConsumeFromWhere, ConsumeType, MessageModel
 from minimq.protocol.json_body import JsonBody
+from minimq.protocol.plain_record import body
 from minimq.protocol.subscription_data import SubscriptionData
 
 __all__ = [
@@ -24,12 +25,12 @@ __all__ = [
 ]
 
 
-@dataclass(slots=True)
+@body
 class ProducerData(JsonBody):
     group_name: str = ""
 
 
-@dataclass(slots=True)
+@body
 class ConsumerData(JsonBody):
     group_name: str = ""
     consume_type: ConsumeType = ConsumeType.CONSUME_PASSIVELY
@@ -39,7 +40,7 @@ class ConsumerData(JsonBody):
     unit_mode: bool = False
 
 
-@dataclass(slots=True)
+@body
 class HeartbeatData(JsonBody):
     client_id: str = field(default="", metadata={"wire": "clientID"})
     consumer_data_set: list[ConsumerData] = field(default_factory=list)

@@ -17,12 +17,13 @@ from minimq.common.java_compat import dumps_fastjson, loads_fastjson, message_qu
 from minimq.common.message_queue import MessageQueue
 from minimq.errors import RemoteCommandError
 from minimq.protocol.custom_header import camel_case
+from minimq.protocol.plain_record import PlainRecord
 
 JsonObject = dict[Any, Any]
 _LONG = 2**63
 
 
-class JsonBody:
+class JsonBody(PlainRecord):
     """Base of all bodies; every field of a subclass has a default.
 
     The member's name is the attribute in camelCase unless metadata says `wire`.

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from minimq.common.java_compat import dumps_fastjson
 from minimq.common.mix_all import MASTER_ID
 from minimq.protocol.json_body import JsonBody
+from minimq.protocol.plain_record import body
 
 STANDARD_JSON_VERSION = 401
 """Requests of this version or later get quoted keys; `acceptStandardJsonOnly` asks for them too."""
@@ -21,7 +22,7 @@ STANDARD_JSON_VERSION = 401
 _TO_ESCAPE = re.compile(r"[/\x7f-\U0010ffff]")
 
 
-@dataclass(slots=True)
+@body
 class QueueData(JsonBody):
     broker_name: str = ""
     read_queue_nums: int = 0
@@ -30,7 +31,7 @@ class QueueData(JsonBody):
     topic_sys_flag: int = 0
 
 
-@dataclass(slots=True)
+@body
 class BrokerData(JsonBody):
     cluster: str = ""
     broker_name: str = ""
@@ -41,7 +42,7 @@ class BrokerData(JsonBody):
         return self.broker_addrs.get(MASTER_ID)
 
 
-@dataclass(slots=True)
+@body
 class TopicRouteData(JsonBody):
     queue_datas: list[QueueData] = field(default_factory=list)
     broker_datas: list[BrokerData] = field(default_factory=list)

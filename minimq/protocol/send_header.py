@@ -8,7 +8,7 @@ Differs: read and written by hand for speed, in both spellings of the names: the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 
 from minimq.errors import RemoteCommandError
 from minimq.protocol.custom_header import (
@@ -22,12 +22,13 @@ from minimq.protocol.custom_header import (
     read_long,
     write_value,
 )
+from minimq.protocol.plain_record import header
 
 _INT = 2**31
 _LONG = 2**63
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class SendMessageRequestHeader(CommandCustomHeader):
     producer_group: str = field(metadata={"v2": "a"})
     topic: str = field(metadata={"v2": "b"})
@@ -141,7 +142,7 @@ def _find_fault(ext: dict[str, str], names: tuple[str, ...]) -> RemoteCommandErr
     return RemoteCommandError(f"send header cannot be read: {ext}")
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class SendMessageResponseHeader(CommandCustomHeader):
     """`msg_id` is the store id; for a batch all ids, joined by commas."""
 
@@ -161,7 +162,7 @@ class SendMessageResponseHeader(CommandCustomHeader):
         return ext
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class PullMessageRequestHeader(CommandCustomHeader):
     consumer_group: str
     topic: str
@@ -200,7 +201,7 @@ class PullMessageRequestHeader(CommandCustomHeader):
             raise missing_field(error.args[0]) from None
 
 
-@dataclass(slots=True, kw_only=True)
+@header
 class PullMessageResponseHeader(CommandCustomHeader):
     """All four must be there whenever the store was asked: Java fails on a missing one."""
 

@@ -7,12 +7,12 @@ Differs: tags and codes are tuples in the order of the expression, so nothing de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from minimq.common.java_compat import string_hash_code
 from minimq.protocol.consumer_enums import ExpressionType
 from minimq.protocol.json_body import JsonBody
+from minimq.protocol.plain_record import body
 
 SUB_ALL = "*"
 
@@ -25,7 +25,7 @@ def split_tags(expression: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(piece for piece in pieces if piece))
 
 
-@dataclass(slots=True)
+@body
 class SubscriptionData(JsonBody):
     topic: str = ""
     sub_string: str = ""
@@ -37,7 +37,7 @@ class SubscriptionData(JsonBody):
 
     @classmethod
     def from_json(cls, members: object) -> Self:
-        data = super(SubscriptionData, cls).from_json(members)
+        data = super().from_json(members)
         if ExpressionType.is_tag_type(data.expression_type):
             data.tags_set = split_tags(data.sub_string) if data.sub_string else data.tags_set
         data.code_set = tuple(string_hash_code(tag) for tag in data.tags_set)
