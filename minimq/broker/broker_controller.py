@@ -101,7 +101,9 @@ class BrokerController:
         self.stats = BrokerStatsManager()
         self.hold_service = PullRequestHoldService(self)
         self.broker_outer_api = BrokerOuterAPI(host, self.config.namesrv_addresses)
+        self.fast_failure = BrokerFastFailure(self)
         self.dispatcher = RequestDispatcher(host)
+        self.dispatcher.on_waiting = self.fast_failure.wakeup
         self.later_answers = LaterAnswers()
         self.send_message_processor = SendMessageProcessor(self)
         self.pull_message_processor = PullMessageProcessor(self)
@@ -134,7 +136,7 @@ class BrokerController:
         host = self.host
         tasks: list[ServiceTask] = [
             self.hold_service,
-            BrokerFastFailure(self),
+            self.fast_failure,
             ScheduledTask(
                 host,
                 "BrokerRegisterService",

@@ -62,6 +62,8 @@ class RequestDispatcher:
         self.host = host
         self.before: list[RequestHook] = []
         self.after: Callable[[Connection, RemotingCommand, RemotingCommand], None] | None = None
+        self.on_waiting: Callable[[], None] | None = None
+        """Called when a request begins to wait, so that nobody has to look all the time."""
         self.queues: dict[str, ProcessorQueue] = {}
         self._table: dict[int, tuple[Processor, ProcessorQueue]] = {}
         self._default: tuple[Processor, ProcessorQueue] | None = None
@@ -82,6 +84,7 @@ class RequestDispatcher:
         """The same services less some codes: a broker's second port refuses pulls."""
         twin = RequestDispatcher(self.host)
         twin.before, twin.after, twin.queues = self.before, self.after, self.queues
+        twin.on_waiting = self.on_waiting
         refused = {int(code) for code in codes}
         twin._table = {code: pair for code, pair in self._table.items() if code not in refused}
         return twin
@@ -136,6 +139,8 @@ class RequestDispatcher:
         if not queue.full():
             now = self.host.clock.now_micros()
             queue.waiting.append(WaitingRequest(connection, request, now))
+            if self.on_waiting is not None:
+                self.on_waiting()
             return
         emit = self.host.recorder.emit
         emit(catalog.REQUEST_REJECTED, "remoting", connection.peer, request.code, queue.name)
