@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minimq.acl.acl_signer import cal_signature
-from minimq.acl.permission import Permission, parse_perm_from_string, parse_resource_perms
+from minimq.acl.permission import parse_perm_from_string, parse_resource_perms
 from minimq.acl.remote_address_strategy import (
     RemoteAddressStrategy,
     get_remote_address_strategy,
@@ -57,9 +57,9 @@ class OwnedAccess:
     access_key: str
     secret_key: str = field(repr=False)
     admin: bool
-    default_topic_perm: Permission
-    default_group_perm: Permission
-    resource_perms: dict[str, Permission]
+    default_topic_perm: int
+    default_group_perm: int
+    resource_perms: dict[str, int]
     is_white: RemoteAddressStrategy
 
     def signature_of(self, content: bytes) -> str:

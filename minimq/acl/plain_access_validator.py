@@ -26,7 +26,7 @@ SERVICE = "PlainAccessValidator"
 EXCEPTION = "org.apache.rocketmq.acl.common.AclException"
 """What clients look for in a remark."""
 
-Perms = dict[str, Permission]
+Perms = dict[str, int]
 Ext = dict[str, str]
 
 
@@ -76,7 +76,7 @@ def needed_perms(request: RemotingCommand) -> Perms:
     return needs(request.ext_fields) if needs is not None else {}
 
 
-def _perms(*pairs: tuple[str | None, Permission]) -> Perms:
+def _perms(*pairs: tuple[str | None, int]) -> Perms:
     return {resource: perm for resource, perm in pairs if resource is not None}
 
 

@@ -26,6 +26,7 @@ from minimq.acl.permission import (
     check_permission,
     check_resource_perms,
     need_admin_perm,
+    permission_text,
 )
 from minimq.common.file_system import FileSystem, MemoryFileSystem
 from minimq.common.mix_all import TRACE_TOPIC, group_of_retry_topic, is_retry_topic
@@ -48,7 +49,7 @@ class PlainAccessResource(NamedTuple):
     signature: str | None = None
     contents: tuple[bytes, ...] = (b"",)
     """What may have been signed."""
-    resource_perms: Mapping[str, Permission] = {}
+    resource_perms: Mapping[str, int] = {}
 
 
 class PlainPermissionManager:
@@ -182,9 +183,11 @@ class PlainPermissionManager:
             "accounts": {
                 key: {
                     "admin": owned.admin,
-                    "defaultTopicPerm": owned.default_topic_perm.name,
-                    "defaultGroupPerm": owned.default_group_perm.name,
-                    "perms": {name: perm.name for name, perm in owned.resource_perms.items()},
+                    "defaultTopicPerm": permission_text(owned.default_topic_perm),
+                    "defaultGroupPerm": permission_text(owned.default_group_perm),
+                    "perms": {
+                        name: permission_text(perm) for name, perm in owned.resource_perms.items()
+                    },
                 }
                 for key, (owned, _) in self._accounts.items()
             },

@@ -11,7 +11,9 @@ Differs: a part behind a range counts too (`10.1-3.0.5` lets in 10.2.0.5 and not
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from minimq.errors import AclError
@@ -22,6 +24,8 @@ Spans = list[tuple[int, int]]
 """Lowest and highest value of each part of an address."""
 EVERYBODY = ("*", "*.*.*.*", "*:*:*:*:*:*:*:*")
 PARTS = {".": 4, ":": 8}
+ADDRESSES_KEPT = 4096
+"""Addresses that are remembered as read: each request asks about its sender's."""
 
 
 def get_remote_address_strategy(pattern: str | None) -> RemoteAddressStrategy:
@@ -95,19 +99,22 @@ def _refusal(pattern: str) -> str:
 
 
 def _inside(text: str, spans: Spans) -> bool:
-    address = _address(text)
-    if address is None:
-        return False
-    width = 1 if address.version == 4 else 2
-    values = [
-        int.from_bytes(address.packed[at : at + width], "big")
-        for at in range(0, len(address.packed), width)
-    ]
+    values = _values(text)
     return len(values) == len(spans) and all(
         low <= value <= high for value, (low, high) in zip(values, spans, strict=True)
     )
 
 
+@lru_cache(maxsize=ADDRESSES_KEPT)
+def _values(text: str) -> tuple[int, ...]:
+    """The four or eight parts of an address; none of what is no address."""
+    address = _address(text)
+    if address is None:
+        return ()
+    return struct.unpack(">4B" if address.version == 4 else ">8H", address.packed)
+
+
+@lru_cache(maxsize=ADDRESSES_KEPT)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(text)
