@@ -5,6 +5,7 @@ from __future__ import annotations
 from widgets.check import Check
 from widgets.control_panel import ControlPanel
 from widgets.event_log import EventLog
+from widgets.learning.prediction import number
 from widgets.ledger import Ledger
 from widgets.live_plot import LivePlot
 from widgets.long_poll_view import LongPollView
@@ -32,4 +33,5 @@ __all__ = [
     "RebalanceView",
     "RouteView",
     "StoreXray",
+    "number",
 ]

@@ -1,4 +1,4 @@
-"""Check: judges a recorded run by rules; answers with the broken rule and its events."""
+"""Check: judges an answer or a recorded run by rules; tells the broken rule and what broke it."""
 
 from __future__ import annotations
 
@@ -7,48 +7,122 @@ from typing import Any
 
 from minimq.telemetry.event import Event
 from widgets.cards import Card
-from widgets.view.learning import Breach, Rule, Verdict, judge
+from widgets.learning.exercise import (
+    Exercise,
+    Given,
+    NothingToJudgeError,
+    judge_answer,
+    new_seed,
+    solution_text,
+)
+from widgets.learning.exercises import find
+from widgets.learning.judging import Breach, Rule, Verdict, in_order, judge
 from widgets.view.names import Queue, label, queue_name
-from widgets.view.numbers import clock, count
-from widgets.view.parts import Block, Parts, block, glyph
+from widgets.view.numbers import clock, many
+from widgets.view.parts import Block, Parts, block, glyph, plain_text
 from widgets.view.rules import EVERY_RUN
-from widgets.view.sentences import SENTENCES, say
+from widgets.view.sentences import say
+
+TRIES_KEPT_MAX = 256
+_TRIES: dict[str, int] = {}
+"""How often each exercise was judged in this kernel, whichever cell made the card."""
+NOT_GIVEN: Any = object()
 
 
 class Check(Card):
-    """`check.judge()` reads the events of the cluster so far; the button does the same."""
+    """`Check(cluster, "nb06.allocate", allocate)` judges an answer, `Check(cluster)` the run.
+
+    Inputs come from a new seed each time; `seed=` brings the same ones again. What an exercise
+    needs besides is given by name: `Check(cluster, "nb07.what_ended", "arrival", number=3)`.
+    """
 
     def __init__(
         self,
         cluster: Any,
-        title: str = "this run",
+        exercise: str | Exercise | None = None,
+        answer: Any = NOT_GIVEN,
+        *,
         rules: Iterable[Rule] = EVERY_RUN,
+        title: str = "this run",
         hints: Sequence[str] = (),
         why: str = "",
         seed: int | None = None,
+        **options: Any,
     ) -> None:
-        self.cluster, self.name, self.why, self.seed = cluster, title, why, seed
-        self.rules, self.hints = list(rules), list(hints)
-        self.tries = self.hints_shown = 0
+        self.cluster, self.answer, self.seed, self.options = cluster, answer, seed, options
+        self.exercise = find(exercise) if isinstance(exercise, str) else exercise
+        self.rules = list(rules)
+        self.title, self.hints, self.why = title, list(hints), why
+        if self.exercise is not None:
+            self.title = f"{self.exercise.key}, {self.exercise.title}"
+            self.hints, self.why = list(self.exercise.hints), self.exercise.why
+        self.hints_shown, self.solution = 0, ""
+        self.used_seed = seed
         self.verdict: Verdict | None = None
+        self.nothing = ""
         super().__init__()
-        self._paint()
+        if self.exercise is not None and answer is not NOT_GIVEN:
+            self.judge()
+        else:
+            self._paint()
 
-    def judge(self) -> bool:
-        """Whether every rule holds for what was recorded."""
-        events = sorted(self.cluster.events, key=lambda e: (e.at_micros, e.process, e.seq))
-        self.tries += 1
-        self.verdict = judge(self.rules, events)
+    # -- judging -----
+    def judge(self, answer: Any = NOT_GIVEN) -> bool:
+        """Whether every rule holds for the answer, or for what was recorded."""
+        if answer is not NOT_GIVEN:
+            self.answer = answer
+        self.nothing = ""
+        try:
+            self.verdict = self._verdict()
+        except NothingToJudgeError as reason:
+            self.verdict, self.nothing = None, str(reason)
+        else:
+            self._count_try()
         self._paint()
-        return self.verdict.passed
+        return self.passed
+
+    def _verdict(self) -> Verdict:
+        events = in_order(self.cluster.events) if self.cluster is not None else []
+        if self.exercise is None:
+            if not events:
+                raise NothingToJudgeError("nothing was recorded yet.")
+            return judge(self.rules, events)
+        if self.answer is NOT_GIVEN:
+            raise NothingToJudgeError(self.exercise.task)
+        self.used_seed = new_seed() if self.seed is None else self.seed
+        return judge_answer(self.exercise, self.answer, self.used_seed, self._given(events))
+
+    def _given(self, events: Sequence[Event]) -> Given:
+        simulated = hasattr(self.cluster, "run_for") or getattr(self.cluster, "simulated", False)
+        return Given(events, {"simulated": simulated, **self.options})
+
+    def _count_try(self) -> None:
+        _TRIES[self.title] = _TRIES.get(self.title, 0) + 1
+        if len(_TRIES) > TRIES_KEPT_MAX:
+            del _TRIES[next(iter(_TRIES))]
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict is not None and self.verdict.passed
+
+    @property
+    def tries(self) -> int:
+        return _TRIES.get(self.title, 0)
+
+    @property
+    def broken(self) -> list[str]:
+        """The broken rules, the one to mend first in front."""
+        return [rule for rule, _ in self.verdict.broken] if self.verdict is not None else []
 
     @property
     def sentence(self) -> str:
-        """The verdict and the broken rules, in words."""
-        if self.verdict is None:
-            return SENTENCES["check.before"]
-        broken = "".join(f" Broken rule: {rule.sentence}" for rule, _ in self.verdict.broken)
-        return "".join(p if isinstance(p, str) else p[1] for p in _headline(self.verdict)) + broken
+        """The verdict and the first broken rule, in words."""
+        said = plain_text(self._headline())
+        if not self.broken:
+            return said
+        assert self.verdict is not None
+        note = self.verdict.broken[0][1].note
+        return f"{said} Broken rule: {self.broken[0]}" + (f" ({note})" if note else "")
 
     def handle(self, message: dict[str, Any]) -> None:
         match message.get("do"):
@@ -57,71 +131,156 @@ class Check(Card):
             case "hint":
                 self.hints_shown = min(len(self.hints), self.hints_shown + 1)
                 self._paint()
+            case "solution" if self.may_show_solution:
+                self.show_solution()
+
+    @property
+    def may_show_solution(self) -> bool:
+        """The solution comes last: after all hints, or after a pass."""
+        tried = self.verdict is not None and self.hints_shown == len(self.hints)
+        return self.exercise is not None and not self.solution and (tried or self.passed)
+
+    def show_solution(self) -> str:
+        """One answer that passes, as text."""
+        if self.exercise is None:
+            return ""
+        events = in_order(self.cluster.events) if self.cluster is not None else []
+        self.solution = solution_text(self.exercise, self._given(events), self.used_seed or 0)
+        self._paint()
+        return self.solution
+
+    # -- the card -----
+    def _headline(self) -> Parts:
+        if self.nothing:
+            return say("check.nothing", reason=self.nothing)
+        if self.verdict is None:
+            return say("check.before")
+        everything = len(self.verdict.held) + len(self.verdict.broken)
+        kind = "check.pass" if self.verdict.passed else "check.fail"
+        return say(kind, held=len(self.verdict.held), all=everything)
 
     def _paint(self) -> None:
-        verdict = self.verdict
         made: dict[str, Any] = {
-            "kind": "check",
-            "top": [f"CHECK, {self.name}", f"try {self.tries}" if self.tries else ""],
+            "kind": "check", "top": [f"CHECK, {self.title}", self._top_right()],
+            "task": self.exercise.task if self.exercise is not None else "",
             "hints": self.hints[: self.hints_shown],
             "hints_left": len(self.hints) - self.hints_shown,
-            "say": say("check.before"),
-            "passed": None,
-        }
-        if verdict is not None:
-            seed = f", seed {self.seed}" if self.seed is not None else ""
-            shown = len(verdict.broken[0][1].events) if verdict.broken else 0
-            made |= {
-                "passed": verdict.passed,
-                "say": _headline(verdict),
-                "why": self.why if verdict.passed else "",
-                "rules": [["✓ ", rule] for rule in verdict.held],
-                "broken": [self._broken(rule, breach) for rule, breach in verdict.broken[:1]],
-                "foot": f"{shown} of {count(verdict.seen)} events{seed}",
-            }
+            "say": self._headline(), "passed": None, "solution": self.solution,
+            "may_show_solution": self.may_show_solution, "rules": [], "foot": "",
+        }  # fmt: skip
+        if self.verdict is not None:
+            made |= self._judged(self.verdict)
         self.card = made
 
-    def _broken(self, rule: Rule, breach: Breach) -> dict[str, Any]:
-        return {"rule": ["Broken rule: ", ["b", rule.sentence]], "table": self._slice(breach)}
+    def _top_right(self) -> str:
+        return f"try {self.tries}" if self.tries else ""
 
-    def _slice(self, breach: Breach) -> Block:
+    def _judged(self, verdict: Verdict) -> dict[str, Any]:
+        broken = {rule for rule, _ in verdict.broken}
+        order = [*verdict.held, *(rule for rule, _ in verdict.broken)]
+        return {
+            "passed": verdict.passed,
+            "why": self.why if verdict.passed else "",
+            "rules": [["✗ " if rule in broken else "✓ ", rule] for rule in order],
+            "broken": [self._broken(*verdict.broken[0])] if verdict.broken else [],
+            "foot": self._foot(verdict),
+        }
+
+    def _foot(self, verdict: Verdict) -> str:
+        seed = f", seed {self.used_seed}" if self.used_seed is not None else ""
+        if verdict.passed or verdict.unit == "case":
+            return f"{many(verdict.seen, verdict.unit)}{seed}"
+        shown = len(verdict.broken[0][1].events)
+        return f"{shown} of {many(verdict.seen, verdict.unit)}{seed}"
+
+    def _broken(self, rule: str, breach: Breach) -> dict[str, Any]:
+        table = self._events(breach) if breach.events else _lines(breach)
+        return {"rule": ["Broken rule: ", ["b", rule]], "table": table, "at": self._seconds(breach)}
+
+    def _seconds(self, breach: Breach) -> list[float]:
+        """When each row was, for the plots that light up."""
+        start = getattr(self.cluster, "started_micros", 0)
+        return [(event.at_micros - start) / 1e6 for event in breach.events]
+
+    def _events(self, breach: Breach) -> Block:
+        start = getattr(self.cluster, "started_micros", None)
+        if start is None or breach.events[0].service == "model":
+            start = breach.events[0].at_micros
         rows, marks = [], []
         for place, event in enumerate(breach.events):
-            who = label(event.process)
-            name = (
-                who.removeprefix("broker-").upper() if event.process.startswith("broker") else who
-            )
-            at = clock(event.at_micros - self.cluster.started_micros)
-            note = breach.note if place == breach.breaking else ""
-            rows.append([[["dim", at]], [glyph(name), who], event_words(event), [["dim", note]]])
-            marks.append("breach" if place == breach.breaking else "")
-        return block(rows=rows, marks=marks)
+            breaking = place == breach.breaking
+            at = clock(event.at_micros - start)
+            note = breach.note if breaking else ""
+            rows.append([[["dim", at]], _who(event), event_words(event), [["dim", note]]])
+            marks.append("breach" if breaking else "")
+        return block(rows=rows, marks=marks, tight=True)
 
 
-def _headline(verdict: Verdict) -> Parts:
-    everything = len(verdict.held) + len(verdict.broken)
-    kind = "check.pass" if verdict.passed else "check.fail"
-    return say(kind, held=len(verdict.held), all=everything)
+def _lines(breach: Breach) -> Block:
+    rows, marks = [], []
+    for place, line in enumerate(breach.lines):
+        breaking = place == breach.breaking
+        note = line.note or (breach.note if breaking else "")
+        who: Parts = [glyph(line.who)] if line.who else [""]
+        rows.append([[["dim", line.at]], [*who, ["code", line.text]], [["dim", note]]])
+        marks.append("breach" if breaking else "")
+    return block(rows=rows, marks=marks, tight=True)
+
+
+def _who(event: Event) -> Parts:
+    node = str(event.fields.get("node") or event.process)
+    who = label(node)
+    name = who.removeprefix("broker-").upper() if node.startswith("broker") else who
+    if node == "cluster":
+        return ["cluster"]
+    really = "dead" if event.name == "node.exited" else "alive"
+    return [glyph(name, really), who]
 
 
 def event_words(event: Event) -> str:
     """One event in words: finished a·3 #1203."""
-    fields = event.fields
+    words = _WORDS.get(event.name)
+    if words is None:
+        return event.name
+    fields = {name: "" if value is None else value for name, value in event.fields.items()}
     queue = ""
     if "queue_id" in fields:
         broker = str(fields.get("broker_name") or event.process)
         queue = queue_name(Queue(broker, int(fields["queue_id"] or 0)))
-    offset = fields.get("queue_offset")
-    words = {
-        "consumer.listener.started": f"starts {queue} #{offset}",
-        "consumer.listener.complete": f"finished {queue} #{offset}",
-        "offset.updated": f"commit {queue} → {offset}",
-        "offset.reported": f"reports {queue} at {offset}",
-        "offset.loaded": f"takes {queue} up at {offset}",
-        "broker.offset.committed": f"holds {queue} at {offset}",
-        "rebalance.queue.added": f"takes {queue}",
-        "rebalance.queue.dropped": f"drops {queue}",
-        "store.queue.advanced": f"{queue} ends at {fields.get('max_offset')}",
-        "node.exited": f"{label(str(fields.get('node')))} {fields.get('signal') or 'gone'}",
-    }
-    return words.get(event.name, event.name)
+    named = {"queue": queue, "who": label(str(fields.get("node", ""))), "members": _members(event)}
+    return words.format(**{**fields, **named})
+
+
+def _members(event: Event) -> str:
+    """C1 C2 from the client ids of a sum; a count as it is."""
+    value = event.fields.get("members")
+    if not isinstance(value, str):
+        return str(value)
+    return " ".join(label(member.partition("@")[2].split("#")[0]) for member in value.split())
+
+
+_WORDS = {
+    "broker.consumer.joined": "a member joined, {members} now",
+    "broker.consumer.left": "a member left, {members} now",
+    "broker.delay.delivered": "a delayed message is due",
+    "broker.hold.ended": "the hold of {queue} ended: {cause}",
+    "broker.hold.suspended": "holds a pull of {queue} at #{queue_offset}",
+    "broker.hold.swept": "swept the holds: {held} held, {ended} ended",
+    "broker.offset.committed": "holds {queue} at {queue_offset}",
+    "broker.pull.answered": "answers a pull of {queue}: {count} messages",
+    "client.route.changed": "believes a new route: {brokers}",
+    "client.started": "started",
+    "consumer.listener.complete": "finished {queue} #{queue_offset}",
+    "consumer.listener.started": "starts {queue} #{queue_offset}",
+    "node.exited": "{who} gone, {signal}",
+    "node.paused": "frozen",
+    "node.resumed": "goes on",
+    "offset.loaded": "takes {queue} up at {queue_offset}",
+    "offset.reported": "reports {queue} at {queue_offset}",
+    "offset.updated": "commit {queue} → {queue_offset}",
+    "rebalance.queue.added": "takes {queue}",
+    "rebalance.queue.dropped": "drops {queue}",
+    "rebalance.started": "computes with the members {members}",
+    "store.message.appended": "stored {queue} #{queue_offset} at byte {commit_log_offset}",
+    "store.queue.advanced": "{queue} ends at {max_offset}",
+}

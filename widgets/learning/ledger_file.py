@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,11 @@ _FIELDS = {field.name for field in fields(Entry)}
 
 
 class DamagedFileError(ValueError):
-    """The file is there, but it is not (only) a ledger."""
+    """The file is there, but it is not (only) a ledger; `rows` are the entries in it."""
+
+    def __init__(self, what: str, rows: Sequence[Entry] = ()) -> None:
+        super().__init__(what)
+        self.rows = list(rows)
 
 
 class LedgerFile:
@@ -62,35 +66,43 @@ class LedgerFile:
 
     def __init__(self, path: Path | str = LEDGER_FILE) -> None:
         self.path = Path(path)
-        self.error = self.notice = ""
+        self.notice = ""
         self.entries: list[Entry] = []
+        self._damage = self._unsaved = ""
         self._spoiled = False
+        self._own: dict[tuple[str, str], Entry] = {}
         self._replaced: set[tuple[str, str]] = set()
         self._watchers: list[WeakMethod[Callable[[], None]]] = []
         self.reload()
 
+    @property
+    def error(self) -> str:
+        return self._unsaved or self._damage
+
     def reload(self) -> None:
-        """Read what is stored now; entries that were never saved stay."""
-        mine = {entry.name: entry for entry in self.entries}
+        """Read what is stored now; entries of this kernel win over their stored form."""
+        rows, self._damage, self._spoiled = [], "", False
         try:
-            rows, self.error, self._spoiled = read_rows(self.path), "", False
+            rows = read_rows(self.path)
         except FileNotFoundError:
-            rows, self.error = [], ""
+            pass
         except DamagedFileError as error:
-            rows, self._spoiled = getattr(error, "rows", []), True
-            self.error = f"{self.path.name} is not a whole ledger: {error}."
+            rows, self._spoiled = error.rows, True
+            self._damage = f"{self.path.name} is not a whole ledger: {error}."
         except OSError as error:
-            rows, self.error = [], f"{self.path.name} cannot be read: {error.strerror}."
+            self._damage = f"{self.path.name} cannot be read: {error.strerror}."
         known = {entry.name for entry in rows}
-        self.entries = self._without_replaced([mine.get(e.name, e) for e in rows])
-        self.entries += [e for e in mine.values() if e.name not in known]
-        del self.entries[:-ENTRIES_MAX]
+        merged = [self._own.get(entry.name, entry) for entry in rows]
+        merged += [entry for entry in self._own.values() if entry.name not in known]
+        self.entries = self._without_replaced(merged)[-ENTRIES_MAX:]
 
     def store(self, entry: Entry) -> None:
         """Keep a prediction; the same question asked again replaces one that has no outcome."""
         self.reload()
         self._replaced |= {e.name for e in self.entries if e.key == entry.key and e.right is None}
-        self.entries = [*self._without_replaced(self.entries), entry]
+        self._own[entry.name] = entry
+        if len(self._own) > ENTRIES_MAX:
+            del self._own[next(iter(self._own))]
         self.save()
 
     def save(self) -> None:
@@ -102,7 +114,10 @@ class LedgerFile:
             self._write()
         except OSError as error:
             reason = error.strerror or str(error)
-            self.error = f"{self.path.name} cannot be written: {reason}. Your answers stay here."
+            self._unsaved = f"{self.path.name} cannot be written: {reason}. Your answers stay here."
+        else:
+            self._unsaved = self._damage = ""
+            self._spoiled = False
         self.tell()
 
     def _without_replaced(self, entries: list[Entry]) -> list[Entry]:
@@ -127,7 +142,7 @@ class LedgerFile:
                 return
         raise OSError(f"there are {BACKUPS_MAX} backups already")
 
-    # -- who shows it ---------------------------------------------------------------------------
+    # -- who shows it -----
     def watch(self, told: Callable[[], None]) -> None:
         """Call this method after each change, as long as its object lives."""
         self._watchers.append(WeakMethod(told))
@@ -139,7 +154,7 @@ class LedgerFile:
             if told is not None:
                 told()
 
-    # -- what it says ---------------------------------------------------------------------------
+    # -- what it says -----
     def judged(self) -> list[Entry]:
         """The first answer to each question counts: the second one knew the outcome."""
         first: dict[str, Entry] = {}
@@ -161,7 +176,7 @@ class LedgerFile:
 
 
 def read_rows(path: Path) -> list[Entry]:
-    """The entries of a file; DamagedFileError, with the readable ones in `rows`, if it is none."""
+    """The entries of a file; DamagedFileError if it is no whole ledger."""
     if path.stat().st_size > FILE_BYTES_MAX:
         raise DamagedFileError(f"it is larger than {FILE_BYTES_MAX // 2**20} MiB")
     try:
@@ -177,9 +192,8 @@ def read_rows(path: Path) -> list[Entry]:
         raise DamagedFileError("its entries are missing")
     good = [entry for entry in map(_entry, rows) if entry is not None]
     if len(good) < len(rows):
-        damage = DamagedFileError(f"{len(rows) - len(good)} of {len(rows)} entries are no entries")
-        damage.rows = good  # type: ignore[attr-defined]
-        raise damage
+        bad = len(rows) - len(good)
+        raise DamagedFileError(f"{bad} of {len(rows)} entries are no entries", good)
     return good
 
 

@@ -19,7 +19,7 @@ from widgets.view.names import Queue, is_lesson_topic, label, listing, queue_nam
 _QUEUE = re.compile(r"(?:broker-)?(\w+)[·.:-](\d+)")
 
 
-# -- which process is which ----------------------------------------------------------------------
+# -- which process is which -----
 @dataclass(frozen=True, slots=True)
 class Process:
     """One process as the cluster announced it and as the OS knows it (None: no OS to ask)."""
@@ -62,7 +62,7 @@ def ask_os(process: Process) -> Process:
 
 def listening_ports(inodes: set[str], table: str = "/proc/net/tcp") -> Iterator[int]:
     """The TCP ports on which one of these sockets listens (state 0A)."""
-    for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+    for line in Path(table).read_text(encoding="utf-8").splitlines()[1:]:
         fields = line.split()
         if fields[3] == "0A" and fields[9] in inodes:
             yield int(fields[1].rpartition(":")[2], 16)
@@ -111,7 +111,9 @@ def _role_lines(case: dict[str, Process], name: str, answer: tuple[Any, Any]) ->
 def _pid_right(case: dict[str, Process], outcome: Mapping[str, Any]) -> Breach | None:
     for name, answer in outcome.items():
         if name in case and answer[0] != case[name].pid:
-            owner = next((p.name for p in case.values() if p.pid == answer[0]), "no process of ours")
+            owner = next(
+                (p.name for p in case.values() if p.pid == answer[0]), "no process of ours"
+            )
             return Breach([], 1, f"that pid is {owner}", _role_lines(case, name, answer))
     return None
 
@@ -157,7 +159,7 @@ ROLES = Exercise(
 )
 
 
-# -- one message's passport -------------------------------------------------------------------------
+# -- one message's passport -----
 @dataclass(frozen=True, slots=True)
 class Stored:
     """Where the first copy of a message lies."""
@@ -171,7 +173,9 @@ class Stored:
 def first_copy(events: Iterable[Event], uniq_key: str | None) -> Stored:
     """The first record of this message, or of the first lesson message if none is named."""
     for event in events:
-        if event.name != "store.message.appended" or not is_lesson_topic(str(event.fields["topic"])):
+        if event.name != "store.message.appended" or not is_lesson_topic(
+            str(event.fields["topic"])
+        ):
             continue
         if uniq_key is None or event.fields["uniq_key"] == uniq_key:
             fields = event.fields
@@ -212,23 +216,25 @@ def _stored(case: Stored, note: str) -> Breach:
 PASSPORT = Exercise(
     "nb00.passport",
     "read a passport",
-    'Read three things off the card: the queue, the number in the queue, the byte in the log: ("a·0", 0, 0).',
+    'Read three things off the card: queue, number in the queue, byte in the log: ("a·0", 0, 0).',
     (
         Property(
             "the queue is the one that the producer chose.",
-            lambda case, got: None
-            if got[0] == case.queue
-            else _stored(case, f"you wrote {queue_name(got[0])}"),
+            lambda case, got: (
+                None if got[0] == case.queue else _stored(case, f"you wrote {queue_name(got[0])}")
+            ),
         ),
         Property(
             "the number counts the messages before it in its own queue.",
-            lambda case, got: None
-            if got[1] == case.queue_offset
-            else _stored(case, f"you wrote #{got[1]}"),
+            lambda case, got: (
+                None if got[1] == case.queue_offset else _stored(case, f"you wrote #{got[1]}")
+            ),
         ),
         Property(
             "the byte is where its record begins in the log of all queues.",
-            lambda case, got: None if got[2] == case.log_byte else _stored(case, f"you wrote {got[2]}"),
+            lambda case, got: (
+                None if got[2] == case.log_byte else _stored(case, f"you wrote {got[2]}")
+            ),
         ),
     ),
     _passport_case,
@@ -242,7 +248,7 @@ PASSPORT = Exercise(
 )
 
 
-# -- who gets how many --------------------------------------------------------------------------------
+# -- who gets how many -----
 @dataclass(frozen=True, slots=True)
 class Share:
     """How many messages each consumer was handed, and which of them live."""

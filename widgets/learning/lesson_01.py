@@ -1,4 +1,4 @@
-"""Exercises of notebook 01: when a broker is given up, how long a belief can be wrong, the way back."""
+"""Exercises of notebook 01: when a broker is given up, the longest wrong belief, the way back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STALE_SECONDS = sum(PARTS.values())
 MARGIN = 0.5
 
 
-# -- expired -------------------------------------------------------------------------------------
+# -- expired -----
 class Sight(NamedTuple):
     last_seen: int
     now: int
@@ -53,7 +53,7 @@ def expired(last_seen: int, now: int) -> bool:
 EXPIRED = Exercise(
     "nb01.expired",
     "write expired(last_seen, now)",
-    "Write expired(last_seen, now): has the broker been silent for too long? Both are milliseconds.",
+    "Write expired(last_seen, now): was the broker silent for too long? Both are milliseconds.",
     (
         Property(
             "it answers True or False.",
@@ -71,7 +71,10 @@ EXPIRED = Exercise(
             "a broker that is silent for longer than 120 s is given up.",
             _says(True, lambda silent: silent > EXPIRY_MILLIS),
         ),
-        Property("at exactly 120 s it is still alive.", _says(False, lambda silent: silent == EXPIRY_MILLIS)),
+        Property(
+            "at exactly 120 s it is still alive.",
+            _says(False, lambda silent: silent == EXPIRY_MILLIS),
+        ),
     ),
     _sights,
     lambda answer, case: answer(case.last_seen, case.now),
@@ -86,7 +89,7 @@ EXPIRED = Exercise(
 )
 
 
-# -- how long can a belief be wrong? -----------------------------------------------------------------
+# -- how long can a belief be wrong? -----
 class Incident(NamedTuple):
     """A broker that froze in the run, and how long it took a client to believe it."""
 
@@ -132,7 +135,10 @@ def _counts(part: str) -> Callable[[Incident, float], str | None]:
     def breaks(case: Incident, outcome: float) -> str | None:
         for size in range(1, len(PARTS)):
             for chosen in combinations(PARTS, size):
-                if abs(sum(PARTS[name] for name in chosen) - outcome) < MARGIN and part not in chosen:
+                if (
+                    abs(sum(PARTS[name] for name in chosen) - outcome) < MARGIN
+                    and part not in chosen
+                ):
                     return f"{outcome:g} s leave out {PARTS[part]} s for {part}"
         return None
 
@@ -140,7 +146,11 @@ def _counts(part: str) -> Callable[[Incident, float], str | None]:
 
 
 def _sums(case: Incident, outcome: float) -> str | None:
-    return None if abs(outcome - STALE_SECONDS) < MARGIN else "add what one waits for, one after another"
+    return (
+        None
+        if abs(outcome - STALE_SECONDS) < MARGIN
+        else "add what one waits for, one after another"
+    )
 
 
 def _not_exceeded(case: Incident, outcome: float) -> Breach | None:
@@ -156,7 +166,8 @@ def _stale_lines(case: Incident, outcome: Any) -> list[Line]:
 STALE = Exercise(
     "nb01.stale",
     "the longest wrong belief",
-    "A broker freezes. After how many seconds (at ×1) does the last client stop using it, at the latest?",
+    "A broker freezes. After how many seconds (at ×1) does the last client stop using it, at the "
+    "latest?",
     (
         Property("the time until the name server may give it up counts.", _counts("the limit")),
         Property("the time until the name server looks counts.", _counts("the scan")),
@@ -177,7 +188,7 @@ STALE = Exercise(
 )
 
 
-# -- the way back --------------------------------------------------------------------------------------
+# -- the way back -----
 STEPS = {
     "start": "the broker's process starts again",
     "register": "the broker registers with the name server",

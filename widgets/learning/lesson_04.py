@@ -27,7 +27,7 @@ HOST = encode_host("127.0.0.1:10911")
 TAGS = ("", "TagA", "TagB", "paid", "refunded", "退款")
 
 
-# -- parse units -----------------------------------------------------------------------------------
+# -- parse units -----
 Unit = tuple[int, int, int]
 
 
@@ -46,7 +46,9 @@ def _unit_files(random: Random, given: Given) -> Iterator[UnitFile]:
 
 
 def _unit(random: Random) -> Unit:
-    code = tags_code(random.choice(TAGS)) if random.random() < 0.5 else random.randrange(-(2**31), 0)
+    code = (
+        tags_code(random.choice(TAGS)) if random.random() < 0.5 else random.randrange(-(2**31), 0)
+    )
     return (random.randrange(2**40), random.randrange(91, 4096), code)
 
 
@@ -75,13 +77,13 @@ def _count(case: UnitFile, got: list[Unit]) -> str | None:
 
 def parse_units(data: bytes) -> list[tuple[int, int, int]]:
     whole = len(data) - len(data) % 20
-    return [struct.unpack(">qiq", data[at : at + 20]) for at in range(0, whole, 20)]  # type: ignore[misc]
+    return [struct.unpack(">qiq", data[at : at + 20]) for at in range(0, whole, 20)]
 
 
 PARSE = Exercise(
     "nb04.units",
     "write parse_units(data)",
-    "Write parse_units(data): a list of (place in the log, size, tag code), one for each whole unit.",
+    "Write parse_units(data): a list of (place in the log, size, tag code), one per whole unit.",
     (
         Property("every 20 bytes are one unit, a torn rest is none.", _count),
         Property("the first 8 bytes are the place in the log, largest byte first.", _column(0)),
@@ -103,7 +105,7 @@ PARSE = Exercise(
 )
 
 
-# -- message n by arithmetic -----------------------------------------------------------------------
+# -- message n by arithmetic -----
 class Watched:
     """Bytes that remember which parts of them were read."""
 
@@ -138,7 +140,9 @@ class Looked:
     log: Watched
 
 
-def make_record(topic: str, queue_id: int, queue_offset: int, place: int, tag: str, body: bytes) -> bytes:
+def make_record(
+    topic: str, queue_id: int, queue_offset: int, place: int, tag: str, body: bytes
+) -> bytes:
     """A record as a broker writes it."""
     properties = properties_to_string({"TAGS": tag} if tag else {}).encode()
     return encode_record(
@@ -214,15 +218,19 @@ FIND = Exercise(
         ),
         Property(
             "of the queue it reads one unit, wherever that is.",
-            lambda case, seen: None
-            if seen.queue.bytes_read <= UNIT_BYTES
-            else f"{seen.queue.bytes_read} bytes of the queue",
+            lambda case, seen: (
+                None
+                if seen.queue.bytes_read <= UNIT_BYTES
+                else f"{seen.queue.bytes_read} bytes of the queue"
+            ),
         ),
         Property(
             "of the log it reads nothing but that record.",
-            lambda case, seen: None
-            if seen.log.bytes_read <= len(case.want)
-            else f"{seen.log.bytes_read} bytes of the log for a record of {len(case.want)}",
+            lambda case, seen: (
+                None
+                if seen.log.bytes_read <= len(case.want)
+                else f"{seen.log.bytes_read} bytes of the log for a record of {len(case.want)}"
+            ),
         ),
     ),
     _lookups,
@@ -238,7 +246,7 @@ FIND = Exercise(
 )
 
 
-# -- rebuild the index -------------------------------------------------------------------------------
+# -- rebuild the index -----
 Index = Mapping[tuple[str, int], bytes]
 
 
@@ -321,7 +329,9 @@ REBUILD = Exercise(
         Property("each queue of each topic has its own units.", _queue_set),
         Property("each record has one unit, a filler has none.", _unit_counts),
         Property("place and size are those of the record.", _unit_differs(slice(0, 2))),
-        Property("the tag code is Java's hash of the tag, 0 without a tag.", _unit_differs(slice(2, 3))),
+        Property(
+            "the tag code is Java's hash of the tag, 0 without a tag.", _unit_differs(slice(2, 3))
+        ),
     ),
     _logs,
     _index,

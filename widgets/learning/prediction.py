@@ -82,9 +82,9 @@ class Answers:
         """A number within tolerance; the choice nearest to the measured value; else equality."""
         if is_number(said) and is_number(was):
             if self.number is not None:
-                return abs(said - was) <= max(self.number.tolerance * abs(was), 0.5)
+                return bool(abs(said - was) <= max(self.number.tolerance * abs(was), 0.5))
             values = [c.value for c in self.choices if is_number(c.value)]
-            return abs(said - was) <= min(abs(value - was) for value in values)
+            return bool(abs(said - was) <= min(abs(value - was) for value in values))
         return bool(said == was or self.text(said) == was)
 
     def text(self, value: Any) -> str:

@@ -1,63 +1,116 @@
 // Predict, Check and Ledger: plain HTML from one Dict; what is typed or chosen stays over redraws.
+const GREETED_WITHIN_MS = 4000;
+const GONE = 'No word from the kernel: buttons wait until it is back. What is stored stays in the ledger file.';
+
+function cardButton(text, act, {main = false, ...more} = {}) {
+  return html('button', {class: `mq-button ${main ? 'mq-inverse' : ''}`, onclick: act, ...more}, text);
+}
+
+function predictBefore(card, mine, send, redraw) {
+  const option = (name, text) => html('button', {class: `mq-button mq-choice ${mine[name] === text ? 'mq-heavy' : ''}`, 'aria-pressed': String(mine[name] === text),
+    onclick: () => { mine[name] = text; redraw(); }}, text);
+  const ready = () => mine.said !== undefined && mine.sure !== undefined;
+  const store = cardButton('Store and run', () => { store.disabled = true; send({do: 'store', said: mine.said, sure: mine.sure}); }, {main: true, disabled: !ready()});
+  const typed = () => html('label', {class: 'mq-row', style: 'margin:0'},
+    html('input', {type: 'number', 'aria-label': 'your answer', step: 'any', min: card.low, max: card.high, value: mine.said ?? '', style: 'width:110px',
+      oninput: event => { mine.said = event.target.value === '' ? undefined : Number(event.target.value); store.disabled = !ready(); },
+      onkeydown: event => { if (event.key === 'Enter' && ready()) store.click(); }}), html('span', {class: 'mq-dim'}, card.unit));
+  return [
+    html('div', {class: 'mq-row', role: 'group', 'aria-label': 'your answer'}, ...(card.choices.length ? card.choices.map(c => option('said', c)) : [typed()])),
+    html('div', {class: 'mq-row', role: 'group', 'aria-label': 'how sure'}, html('span', {class: 'mq-dim'}, 'How sure?'), ...card.sureness.map(s => option('sure', s)),
+      html('span', {class: 'mq-right mq-row', style: 'margin-top:0;margin-bottom:0;gap:14px'}, ...(card.skippable ? [html('button', {class: 'mq-link', onclick: () => send({do: 'skip'})}, 'run without an answer')] : []), store)),
+  ];
+}
+
 function predictCard(card, mine, send, redraw) {
-  const choose = (name, value) => { mine[name] = value; redraw(); };
-  const option = (name, text, value = text) => html('button', {class: `mq-button ${mine[name] === value ? 'mq-heavy' : ''}`, 'aria-pressed': String(mine[name] === value), onclick: () => choose(name, value)}, text);
-  const out = [html('div', {class: 'mq-question'}, card.question)];
-  if (card.stage === 'before') {
-    const typed = html('input', {type: 'number', 'aria-label': 'your answer', step: 'any', value: mine.said ?? '', oninput: event => { mine.said = event.target.value === '' ? undefined : Number(event.target.value); store.disabled = !ready(); }});
-    const ready = () => mine.said !== undefined && mine.sure !== undefined;
-    const store = html('button', {class: 'mq-button mq-inverse', disabled: !ready(), onclick: () => { store.disabled = true; send({do: 'store', said: mine.said, sure: mine.sure}); }}, 'Store and run');
-    out.push(html('div', {class: 'mq-row', role: 'group', 'aria-label': 'your answer'}, ...(card.choices.length ? card.choices.map(c => option('said', c)) : [typed, html('span', {class: 'mq-dim'}, card.unit)])),
-      html('div', {class: 'mq-row', role: 'group', 'aria-label': 'how sure'}, html('span', {class: 'mq-dim'}, 'How sure?'), ...card.sureness.map(s => option('sure', s)),
-        html('span', {class: 'mq-right'}, ...(card.skippable ? [html('button', {class: 'mq-link', style: 'margin-right:12px', onclick: () => send({do: 'skip'})}, 'Run without an answer')] : []), store)));
+  const out = [html('div', {class: 'mq-question'}, card.question)], say = html('div', {class: 'mq-sentence'}, ...rich(card.say));
+  if (card.stage === 'before') out.push(...predictBefore(card, mine, send, redraw));
+  if (card.stage === 'see') {
+    const show = cardButton('Show what it was', () => send({do: 'see', text: mine.saw ?? ''}), {main: true});
+    const saw = html('input', {type: 'text', maxlength: 500, style: 'flex:1 1 260px', 'aria-label': 'what did you see', value: mine.saw ?? '',
+      oninput: event => { mine.saw = event.target.value; }, onkeydown: event => { if (event.key === 'Enter') show.click(); }});
+    out.push(say, html('div', {class: 'mq-row'}, saw, show));
   }
-  if (card.stage === 'running') out.push(html('div', {}, `You said ${card.said} (${card.sure}).`));
-  if (card.stage === 'after') {
-    if (card.saw) out.push(html('div', {}, 'What did you see? You wrote: ', html('i', {}, `“${card.saw}”`)));
-    else {
-      const saw = html('input', {type: 'text', style: 'flex:1 1 300px', 'aria-label': 'what did you see', value: mine.saw ?? '', oninput: event => { mine.saw = event.target.value; }});
-      out.push(html('div', {class: 'mq-row'}, saw, html('button', {class: 'mq-button mq-inverse', onclick: () => mine.saw && send({do: 'see', text: mine.saw})}, 'Show what it was')));
-    }
-    if (card.marks) { const axis = svg('svg', {viewBox: '0 0 780 68', width: '100%', style: 'display:block;max-width:780px;overflow:visible', 'aria-hidden': 'true'}); out.push(axis); drawMarks(axis, card.marks, {x: {at: v => v}, y: {at: v => v}}, document.body); }
-  }
-  if (card.error) out.push(html('div', {class: 'mq-error'}, html('code', {}, card.error), 'The run failed. Your answer is stored.'));
-  out.push(html('div', {class: 'mq-sentence'}, ...rich(card.say)));
-  if (card.stage === 'after' && card.saw && card.why) out.push(html('div', {}, card.why));
+  if (card.saw && card.saw !== '-') out.push(html('div', {}, 'What did you see? ', html('i', {}, `You wrote: “${card.saw}”`)));
+  if (card.axis) { const host = html('div', {class: 'mq-axis'}); host.mqAxis = card.axis; out.push(host); }
+  if (card.error) out.push(html('div', {class: 'mq-error'}, html('code', {}, card.error), 'Your answer is stored. ', cardButton('Run again', () => send({do: 'again'}))));
+  if (card.trouble) out.push(html('div', {class: 'mq-error'}, html('code', {}, card.trouble)));
+  if (card.stage !== 'see') out.push(say);
+  if (card.why) out.push(html('div', {class: 'mq-why'}, card.why));
   return out;
 }
 
+function breachTable(broken, send) {
+  const table = block(broken.table, send);
+  table.querySelectorAll('tbody tr').forEach((row, i) => {
+    if (broken.at[i] === undefined) return;
+    row.addEventListener('mouseenter', () => lightInstant(broken.at[i]));
+    row.addEventListener('mouseleave', () => lightInstant(null));
+  });
+  return table;
+}
+
 function checkCard(card, mine, send) {
-  const mark = card.passed === null ? '' : card.passed ? '✓ ' : '✗ ';
-  const out = [html('div', {class: 'mq-question'}, mark, ...rich(card.say))];
-  for (const broken of card.broken ?? []) out.push(html('div', {style: 'margin:6px 0'}, ...rich(broken.rule)), block(broken.table, send));
-  if (card.passed) out.push(...card.rules.map(rule => html('div', {}, ...rich(rule))), html('div', {style: 'margin-top:6px'}, card.why ?? ''));
-  out.push(...card.hints.map((hint, i) => html('div', {style: 'margin:4px 0'}, html('b', {}, `Hint ${i + 1}: `), hint)));
-  out.push(html('div', {class: 'mq-row'}, html('button', {class: 'mq-button mq-inverse', onclick: () => send({do: 'judge'})}, card.passed === null ? 'Judge this run' : 'Judge again'),
-    ...(card.hints_left ? [html('button', {class: 'mq-button', onclick: () => send({do: 'hint'})}, `Hint ${card.hints.length + 1} of ${card.hints.length + card.hints_left}`)] : []),
+  const mark = card.passed === null ? '' : card.passed ? '✓ ' : '✗ ', out = [];
+  if (card.passed === null && card.task) out.push(html('div', {style: 'margin:4px 0'}, card.task));
+  if (!(card.passed === null && card.task && plain(card.say).endsWith(card.task))) out.push(html('div', {class: 'mq-question'}, mark, ...rich(card.say)));
+  for (const broken of card.broken ?? []) out.push(html('div', {style: 'margin:6px 0;font-size:14px'}, ...rich(broken.rule)), breachTable(broken, send));
+  if (card.rules.length) out.push(html('ul', {class: 'mq-rules', 'aria-label': 'rules'}, ...card.rules.map(rule => html('li', {}, ...rich(rule)))));
+  if (card.passed && card.why) out.push(html('div', {class: 'mq-why'}, card.why));
+  out.push(...card.hints.map((hint, i) => html('div', {class: 'mq-why'}, html('b', {}, `Hint ${i + 1}. `), hint)));
+  if (card.solution) out.push(html('div', {class: 'mq-cap', style: 'margin-top:8px'}, 'One solution'), html('pre', {class: 'mq-solution', tabindex: '0'}, card.solution));
+  if (card.error) out.push(html('div', {class: 'mq-error'}, html('code', {}, card.error)));
+  out.push(html('div', {class: 'mq-row'}, cardButton(card.passed === null ? 'Judge' : 'Judge again', () => send({do: 'judge'}), {main: card.passed !== true}),
+    ...(card.hints_left ? [cardButton(`Hint ${card.hints.length + 1} of ${card.hints.length + card.hints_left}`, () => send({do: 'hint'}))] : []),
+    ...(card.may_show_solution ? [cardButton('Show a solution', () => send({do: 'solution'}))] : []),
     html('span', {class: 'mq-dim mq-right'}, card.foot ?? '')));
   return out;
 }
 
-function ledgerCard(card, mine, send) {
-  return [...(card.error ? [html('div', {class: 'mq-error'}, html('code', {}, card.error), 'It was set aside; a new one begins.')] : []), block(card.table, send),
-    html('div', {}, ...rich(card.say)), html('div', {class: 'mq-row'}, html('button', {class: 'mq-button', onclick: () => send({do: 'refresh'})}, 'Read again'))];
+function ledgerCard(card, mine, send, redraw) {
+  const say = html('div', {class: 'mq-sentence'}, ...rich(card.say));
+  card.wrong.forEach((entry, i) => say.append(' ', html('button', {class: 'mq-link', 'aria-expanded': String(mine.open === i), onclick: () => { mine.open = mine.open === i ? null : i; redraw(); }}, entry.question)));
+  const chosen = card.wrong[mine.open];
+  return [...(card.error ? [html('div', {class: 'mq-error'}, html('code', {}, card.error))] : []), block(card.table, send), say,
+    ...(chosen ? [html('div', {class: 'mq-why', role: 'status'}, chosen.text)] : []),
+    ...(card.notebooks ? [html('div', {style: 'max-width:420px;margin-top:10px'}, block(card.notebooks, send))] : []),
+    html('div', {class: 'mq-row'}, cardButton('Read again', () => send({do: 'refresh'})), html('span', {class: 'mq-dim mq-right'}, card.foot))];
 }
 
-export default { render({model, el}) {
-  const root = html('div', {class: 'minimq', 'data-lm-suppress-shortcuts': 'true'}), host = html('div', {class: 'mq-learn'}), heard = html('div', {class: 'mq-heard', role: 'status', 'aria-live': 'polite'});
+function openCard(model, el) {
+  const root = html('div', {class: 'minimq', 'data-lm-suppress-shortcuts': 'true'}), host = html('div', {class: 'mq-learn', role: 'group'}), heard = html('div', {class: 'mq-heard', role: 'status', 'aria-live': 'polite'});
   root.append(host, heard); el.append(root);
-  const mine = {}, send = message => model.send(message), makers = {predict: predictCard, check: checkCard, ledger: ledgerCard};
+  const mine = {}, makers = {predict: predictCard, check: checkCard, ledger: ledgerCard};
+  let timer = 0, gone = false;
+  const lost = () => { timer = 0; if (kernelLives(model)) { timer = setTimeout(lost, GREETED_WITHIN_MS); return; } gone = true; draw(); };
+  const greet = () => { clearTimeout(timer); timer = setTimeout(lost, GREETED_WITHIN_MS); try { model.send({do: 'hello'}); } catch { lost(); } };
+  const send = message => { greet(); try { model.send(message); } catch { lost(); } };
+  const back = message => { if (!message?.hello) return; clearTimeout(timer); timer = 0; if (gone) { gone = false; draw(); } };
+  const axes = () => host.querySelectorAll('.mq-axis').forEach(place => drawAxis(place, place.mqAxis));
   const draw = () => {
     const card = model.get('card');
     if (!card?.kind) return;
-    const focus = document.activeElement?.textContent, inside = host.contains(document.activeElement);
-    host.replaceChildren(html('div', {class: 'mq-top'}, html('span', {}, card.top[0]), html('span', {}, card.top[1])), ...makers[card.kind](card, mine, send, draw));
-    if (inside) [...host.querySelectorAll('button')].find(b => b.textContent === focus)?.focus();
+    const active = host.contains(document.activeElement) ? document.activeElement : null, focus = active && [active.tagName, active.textContent, active.getAttribute('aria-label')].join('|');
+    host.replaceChildren(html('div', {class: 'mq-top'}, html('span', {}, card.top[0]), html('span', {}, gone ? 'NOT CONNECTED' : card.top[1])), ...makers[card.kind](card, mine, send, draw),
+      ...(gone ? [html('div', {class: 'mq-error'}, GONE)] : []));
+    host.setAttribute('aria-label', card.top[0]);
+    root.dataset.stage = gone ? 'gone' : card.stage ?? (card.passed === null ? 'before' : String(card.passed ?? ''));
+    axes();
+    if (gone) host.querySelectorAll('button:not(.mq-link)').forEach(b => { b.disabled = true; });
+    if (active) [...host.querySelectorAll('button,input')].find(b => [b.tagName, b.textContent, b.getAttribute('aria-label')].join('|') === focus)?.focus();
     const said = plain(card.say);
     if (heard.textContent !== said) heard.textContent = said;
   };
   model.on('change:card', draw);
-  const theme = watchTheme(root);
-  draw();
-  return () => { model.off('change:card', draw); theme(); };
-} };
+  model.on('msg:custom', back);
+  const theme = watchTheme(root), sizes = new ResizeObserver(axes);
+  sizes.observe(root);
+  draw(); greet();
+  return () => { model.off('change:card', draw); model.off('msg:custom', back); theme(); sizes.disconnect(); clearTimeout(timer); };
+}
+
+// The greeting of a new model tells the kernel that somebody is there, before it is on screen.
+export default {
+  initialize({model}) { try { model.send({do: 'hello'}); } catch { /* a saved picture without a kernel */ } },
+  render({model, el}) { return openCard(model, el); },
+};

@@ -109,6 +109,7 @@ const PARTS = {
   shade: text => html('span', {class: 'mq-shaded'}, text),
   i: text => html('i', {}, text),
   box: text => html('span', {class: 'mq-box'}, text),
+  mark: text => html('span', {class: 'mq-mark'}, text),
   try: ([text, kind]) => html('span', {class: `mq-open mq-${kind}`}, text),
   g: spec => glyphIcon(spec),
   fill: share => { const bar = html('span', {class: 'mq-fill'}, html('i', {style: `width:${Math.round(100 * share)}%`})); return bar; },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minimq.telemetry.event import Event
-from widgets.view.learning import Breach, Rule
+from widgets.learning.judging import Breach, Rule
 from widgets.view.names import Queue
 from widgets.view.offsets import OffsetModel
 from widgets.view.ownership import OwnershipModel

@@ -107,19 +107,22 @@ SENTENCES: dict[str, str] = {
     "log.empty": "Nothing has happened yet.",
     "log.newest": "{text}",
     # -- learning
-    "predict.before": "Choose an answer and how sure you are. Then the run starts.",
-    "predict.running": "Stored. The run goes on.",
-    "predict.see": "What did you see? Write it down before you read on.",
+    "predict.before": "Choose an answer and how sure you are. Nothing runs before.",
+    "predict.running": "Stored: {said}, {sure}. The run goes on.",
+    "predict.see": "What did you see? Write it down, then read on.",
     "predict.right": "You said {said}, and it was {was}.",
-    "predict.wrong": "You said {said}, it was **{was}**.",
+    "predict.wrong": "You said {said}, but it was **{was}**.",
+    "predict.skipped": "The run started without an answer.",
+    "predict.was": "It was **{was}**. Nobody had said anything before.",
     "check.pass": "All {all} rules hold.",
     "check.fail": "Not yet. {held} of {all} rules hold.",
     "check.before": "Not judged yet.",
     "check.nothing": "Nothing to judge: {reason}",
     "ledger.empty": "No prediction is stored yet.",
-    "ledger.calibrated": "You were right in {right} of {all}. Never sure and wrong.",
-    "ledger.sure_wrong": "You were **sure and wrong {times}** (boxed). Look at these "
-    "first: {which}",
+    "ledger.open": "{many} without an outcome yet.",
+    "ledger.calibrated": "You were right in {right} of {all}, and never sure and wrong. ",
+    "ledger.shares": "When sure you were right in {sure}, when guessing in {guess}. ",
+    "ledger.sure_wrong": "You were **sure and wrong {times}** (boxed). Look at these first:",
 }
 
 
