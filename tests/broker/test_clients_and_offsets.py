@@ -7,6 +7,8 @@ import json
 import pytest
 
 from minimq.common.message_queue import MessageQueue
+from minimq.namesrv.namesrv_config import NamesrvConfig
+from minimq.namesrv.namesrv_controller import NamesrvController
 from minimq.protocol.body import LockBatchRequestBody, LockBatchResponseBody
 from minimq.protocol.request_code import RequestCode
 from minimq.protocol.response_code import ResponseCode
@@ -338,15 +340,14 @@ def test_a_broker_registers_again_and_again_and_finds_a_new_name_server():
         address = rig.namesrv.address
         rig.namesrv.kill()
         await rig.sleep(1_000)
-        rig.namesrv = type(rig.namesrv)(rig.namesrv.host, rig.namesrv.config)
-        object.__setattr__(rig.namesrv, "config", type(rig.namesrv.config)(listen=address))
+        rig.namesrv = NamesrvController(rig.namesrv.host, NamesrvConfig(listen=address))
         await rig.namesrv.start()
         await rig.sleep(41_000)
         assert "broker-a" in rig.namesrv.route_info_manager.broker_addr_table
         await rig.sleep(200_000)
         assert "broker-a" in rig.namesrv.route_info_manager.broker_addr_table
         oks = [event.fields["ok"] for event in rig.events("broker.registered")]
-        assert True in oks
+        assert oks[-1] and len(oks) >= 5
 
     with_broker(scenario)
 

@@ -11,6 +11,7 @@ import json
 import shutil
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -21,7 +22,7 @@ START_TIMEOUT_SECONDS = 30.0
 ROOT = HERE.parent.parent
 
 
-class MinimqServer:
+class MinimqServer(ABC):
     ROLE: ClassVar[str]
 
     def __init__(self) -> None:
@@ -29,8 +30,9 @@ class MinimqServer:
         self.home = Path(tempfile.mkdtemp(prefix="minimq-peer-"))
         self.process: PeerProcess | None = None
 
+    @abstractmethod
     def words(self) -> list[str]:
-        raise NotImplementedError
+        """What this kind of server is told on its command line."""
 
     def start(self) -> Self:
         command = [sys.executable, "-m", "minimq", self.ROLE, "--listen", self.address]
