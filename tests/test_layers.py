@@ -41,7 +41,8 @@ WORLD = {
 BUILTINS = {"open", "hash", "id"}
 # file -> why it may touch the world itself
 AT_THE_RIM: dict[str, str] = {
-    "minimq/client/blocking.py": "the blocking face owns a loop thread and its own send socket",
+    "minimq/client/blocking_channel.py": "the plain face's synchronous send has its own socket",
+    "minimq/client/loop_thread.py": "the plain face owns a loop thread",
 }
 
 

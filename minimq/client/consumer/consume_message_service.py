@@ -7,6 +7,7 @@ Posts:   RocketMQ消费者消费消息, ConsumeMessageService处理消息
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ CONSUME_CONTEXT_TYPE = "ConsumeContextType"
 MINUTE_MILLIS = 60_000
 
 
-class ConsumeMessageService:
+class ConsumeMessageService(ABC):
     orderly = False
 
     def __init__(self, consumer: MQPushConsumerImpl, listener: Callable[..., Any]) -> None:
@@ -50,8 +51,8 @@ class ConsumeMessageService:
         name = f"ConsumeMessageThread_{self.config.consumer_group}"
         self.executor = self.host.executor(name, self.config.consume_thread_max)
 
-    def start(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def start(self) -> None: ...
 
     async def shutdown(self, await_terminate_millis: float) -> None:
         """Take no more work; give what runs some time if the settings say so."""
@@ -68,14 +69,14 @@ class ConsumeMessageService:
         for task in list(self._tasks):
             task.cancel()
 
+    @abstractmethod
     def submit_consume_request(
         self,
         messages: Sequence[MessageExt],
         pq: ProcessQueue,
         mq: MessageQueue,
         dispatch_to_consume: bool,
-    ) -> None:
-        raise NotImplementedError
+    ) -> None: ...
 
     def ended_one(self) -> None:
         self.in_flight -= 1
@@ -197,8 +198,8 @@ class ConsumeMessageService:
 
     # -- on an administrator's demand ------------------------------------------------------------
 
-    def make_context(self, mq: MessageQueue) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def make_context(self, mq: MessageQueue) -> Any: ...
 
     async def consume_message_directly(
         self, message: MessageExt, broker_name: str

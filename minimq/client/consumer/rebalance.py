@@ -8,6 +8,7 @@ Differs: comparing is in rebalance_diff.py; the members come from a broker of th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 SERVICE = "RebalanceService"
 
 
-class RebalanceImpl:
+class RebalanceImpl(ABC):
     """Subclasses say what happens when a queue comes or goes."""
 
     consume_type = ConsumeType.CONSUME_PASSIVELY
@@ -57,22 +58,24 @@ class RebalanceImpl:
 
     # -- what a kind of consumer does ------------------------------------------------------------
 
+    @abstractmethod
     async def message_queue_changed(
         self, topic: str, all_queues: Sequence[MessageQueue], mine: Sequence[MessageQueue]
-    ) -> None:
-        raise NotImplementedError
+    ) -> None: ...
 
-    async def remove_unnecessary_message_queue(self, mq: MessageQueue, pq: ProcessQueue) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    async def remove_unnecessary_message_queue(
+        self, mq: MessageQueue, pq: ProcessQueue
+    ) -> bool: ...
 
-    async def remove_dirty_offset(self, mq: MessageQueue) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def remove_dirty_offset(self, mq: MessageQueue) -> None: ...
 
-    async def compute_pull_from_where(self, mq: MessageQueue) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    async def compute_pull_from_where(self, mq: MessageQueue) -> int: ...
 
-    def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None: ...
 
     # -- deciding --------------------------------------------------------------------------------
 
