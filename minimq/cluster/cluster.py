@@ -33,8 +33,7 @@ Condition = Callable[..., Any]
 class Cluster(ABC):
     """Calls may come from any thread; each returns at once or after the cluster's answer."""
 
-    current: Cluster | None = None
-    """The last one that was constructed; a new one closes it."""
+    simulated = False
 
     def __init__(self) -> None:
         self.events = EventLog()

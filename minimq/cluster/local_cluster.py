@@ -38,6 +38,9 @@ LOOK_AGAIN_SECONDS = 0.05
 class LocalCluster(Cluster):
     """`pace=20`: our own roles wait 20 times shorter. Nothing needs to be awaited before a call."""
 
+    current: LocalCluster | None = None
+    """The last one that was constructed; a new one closes it, so a cell can be run twice."""
+
     def __init__(
         self,
         brokers: int = 2,
@@ -52,8 +55,8 @@ class LocalCluster(Cluster):
         """`settings`: the brokers' properties by RocketMQ's names. `folder` keeps their files."""
         super().__init__()
         config = open_config(brokers, replicas, namesrvs, pace, profile, settings, folder)
-        if Cluster.current is not None:
-            Cluster.current.close()
+        if LocalCluster.current is not None:
+            LocalCluster.current.close()
         self.open_views: Callable[[], bool] = lambda: False
         """Set by the widgets: is a page open that shows this cluster?"""
         self._beat_seconds: float | None = None
@@ -65,7 +68,7 @@ class LocalCluster(Cluster):
         self._send_lock = threading.Lock()
         self._thread = threading.Thread(target=self._read, name="minimq-cluster", daemon=True)
         self._thread.start()
-        Cluster.current = self
+        LocalCluster.current = self
         atexit.register(self.close)
         self._start(Call("open", config))
 
@@ -189,8 +192,8 @@ class LocalCluster(Cluster):
             self._calls.clear()
             for name, info in self._infos.items():
                 self._infos[name] = info._replace(state="dead", pid=None)
-            if Cluster.current is self:
-                Cluster.current = None
+            if LocalCluster.current is self:
+                LocalCluster.current = None
             self._changed.notify_all()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)  # the reader thread closes it

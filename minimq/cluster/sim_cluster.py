@@ -17,8 +17,8 @@ from typing import Any
 from minimq.cluster import calls
 from minimq.cluster.calls import Call
 from minimq.cluster.cluster import READY_SECONDS, Cluster, Condition
-from minimq.cluster.director import Reply
 from minimq.cluster.open_config import open_config
+from minimq.cluster.port import Reply
 from minimq.cluster.sim_process import ProcessLoop
 from minimq.cluster.simulation import Simulation
 from minimq.errors import ClusterError
@@ -41,6 +41,8 @@ Job = Callable[[], Any]
 
 class SimCluster(Cluster):
     """Time stands still between calls; `run_for`, `run_until`, create_topic and send advance it."""
+
+    simulated = True
 
     def __init__(
         self,

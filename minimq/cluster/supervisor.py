@@ -32,9 +32,10 @@ from minimq.cluster.channel import (
     is_control,
     read_available,
 )
-from minimq.cluster.director import Director, Reply
+from minimq.cluster.director import Director
 from minimq.cluster.event_merge import ReorderWindow
 from minimq.cluster.node import Role
+from minimq.cluster.port import Reply
 from minimq.cluster.ports import PortReserve
 from minimq.cluster.roster import Record
 from minimq.cluster.run_folder import RunFolder
