@@ -366,8 +366,8 @@ IDEMPOTENT = Exercise(
     "nb09.idempotent",
     "write a listener that may be called again",
     "Write listener(order, shop): book order.amount under order.keys. shop.get(key, default) "
-    'reads, shop.put(key, value) writes one row and survives kills; rows whose key begins with '
-    '"paid" are added up. order.queue_offset is there, too.",
+    "reads, shop.put(key, value) writes one row and survives kills; rows whose key begins with "
+    '"paid" are added up. order.queue_offset is there, too.',
     (
         Property("every order is booked.", _wrong_sum(_plain, None)),
         Property(
