@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minimq.aio import ConsumeConcurrentlyStatus, DefaultMQPushConsumer
+from minimq.client.consumer.listener import ConsumeConcurrentlyStatus
+from minimq.client.consumer.mq_push_consumer import DefaultMQPushConsumer
 from minimq.common.host import Host
 from minimq.errors import ClusterError
 

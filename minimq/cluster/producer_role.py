@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from minimq.aio import DefaultMQProducer, Message
+from minimq.client.producer.mq_producer import DefaultMQProducer
 from minimq.common.host import Host
+from minimq.common.message import Message
 from minimq.errors import ClusterError, MiniMQError
 from minimq.telemetry import catalog
 
