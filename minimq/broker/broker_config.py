@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minimq.common.mix_all import MASTER_ID, PERM_READ, PERM_WRITE, TRACE_TOPIC
-from minimq.common.settings import configs_from_properties, from_properties
-from minimq.store.store_config import MessageStoreConfig
+from minimq.common.settings import from_properties
 
 REGISTER_PERIOD_MIN_MILLIS = 10_000
 REGISTER_PERIOD_MAX_MILLIS = 60_000
@@ -170,15 +169,3 @@ LIVE_SETTINGS = frozenset(
     }
 )
 """What may change while the broker runs; only asked with `in`."""
-
-
-def broker_and_store_config(
-    properties: Mapping[str, str], given: Mapping[str, Any], store_given: Mapping[str, Any]
-) -> tuple[BrokerConfig, MessageStoreConfig]:
-    """Both configs from one list of properties, as broker.conf and `--set` hold them."""
-    classes: dict[type[Any], Mapping[str, Any]] = {
-        BrokerConfig: given,
-        MessageStoreConfig: store_given,
-    }
-    broker, store = configs_from_properties(classes, properties)
-    return broker, store

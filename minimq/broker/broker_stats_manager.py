@@ -15,10 +15,9 @@ TOPIC_PUT_SIZE = "TOPIC_PUT_SIZE"
 GROUP_GET_NUMS = "GROUP_GET_NUMS"
 GROUP_GET_SIZE = "GROUP_GET_SIZE"
 SNDBCK_PUT_NUMS = "SNDBCK_PUT_NUMS"
-BROKER_PUT_NUMS = "BROKER_PUT_NUMS"
-BROKER_GET_NUMS = "BROKER_GET_NUMS"
-STATS_NAMES = (TOPIC_PUT_NUMS, TOPIC_PUT_SIZE, GROUP_GET_NUMS, GROUP_GET_SIZE, SNDBCK_PUT_NUMS,
-               BROKER_PUT_NUMS, BROKER_GET_NUMS)  # fmt: skip
+STATS_NAMES = (TOPIC_PUT_NUMS, TOPIC_PUT_SIZE, GROUP_GET_NUMS, GROUP_GET_SIZE, SNDBCK_PUT_NUMS)
+TOTALS = {"BROKER_PUT_NUMS": "put", "BROKER_GET_NUMS": "get"}
+"""Counters that need no table of their own."""
 
 SAMPLE_MILLIS = 10_000
 SAMPLES_MAX = 61
@@ -118,13 +117,18 @@ class BrokerStatsManager:
 
     def item(self, stats_name: str, key: str, now_millis: int, seconds: int) -> tuple[int, float]:
         """(sum, per second) of one counter over the last `seconds`, as far as pictures reach."""
-        now = self.counters.get(stats_name, {}).get(key, 0)
+        total_name = TOTALS.get(stats_name)
         sample = self._sample_before(now_millis - seconds * 1_000)
-        before = sample[2][stats_name].get(key, 0) if sample else 0
+        if total_name is not None:
+            now, before = self._totals()[total_name], sample[1][total_name] if sample else 0
+        else:
+            now = self.counters.get(stats_name, {}).get(key, 0)
+            before = sample[2][stats_name].get(key, 0) if sample else 0
         return now - before, round((now - before) / seconds, 2)
 
     def has_item(self, stats_name: str, key: str) -> bool:
-        return key in self.counters.get(stats_name, {})
+        """The totals of the broker stand under its cluster's name, whichever that is."""
+        return stats_name in TOTALS or key in self.counters.get(stats_name, {})
 
     def group_get_tps(self, group: str, topic: str, now_millis: int) -> float:
         return self.item(GROUP_GET_NUMS, f"{topic}@{group}", now_millis, 60)[1]

@@ -282,6 +282,9 @@ def test_rates_are_differences_between_pictures():
     stats.got("T", "g", 0, 0)
     assert stats.rates("put", 120_000) == (2.0, 2.0, 0.4)
     assert stats.item("TOPIC_PUT_NUMS", "T", 120_000, 60) == (120, 2.0)
+    assert stats.item("BROKER_PUT_NUMS", "any", 120_000, 60) == (120, 2.0)
+    assert stats.has_item("TOPIC_PUT_NUMS", "T")
+    assert not stats.has_item("TOPIC_PUT_NUMS", "U")
     assert stats.group_get_tps("g", "T", 120_000) == 1.0
     assert (stats.get_found_total, stats.get_miss_total) == (12, 1)
     stats.sample(121_000, day=2)
@@ -295,7 +298,7 @@ def test_names_cannot_fill_the_memory(monkeypatch):
         stats.put(f"T{number}", 1, 1)
         stats.got(f"T{number}", "g", 1, 1)
         stats.sent_back(f"T{number}", "g")
-    assert [len(table) for table in stats.counters.values()] == [3, 3, 3, 3, 3, 0, 0]
+    assert [len(table) for table in stats.counters.values()] == [3, 3, 3, 3, 3]
     assert stats.put_total == 10
 
 

@@ -6,10 +6,11 @@ from dataclasses import fields
 
 import pytest
 
-from minimq.broker.broker_config import LIVE_SETTINGS, BrokerConfig, broker_and_store_config
+from minimq.broker.broker_config import LIVE_SETTINGS, BrokerConfig
 from minimq.common.config_manager import load_json_table, persist_json_table
 from minimq.common.file_system import MemoryFileSystem
 from minimq.common.settings import (
+    configs_from_properties,
     from_properties,
     parse_properties,
     property_names,
@@ -49,13 +50,16 @@ def test_what_cannot_be_read_is_named(name, text, complaint):
 
 
 def test_one_list_of_properties_for_broker_and_store():
-    broker, store = broker_and_store_config(
-        {"brokerName": "b", "brokerRole": "SLAVE"}, {"broker_id": 1}, {"ha_listen_port": 5}
-    )
+    given: dict[type, dict[str, int]] = {
+        BrokerConfig: {"broker_id": 1},
+        MessageStoreConfig: {"ha_listen_port": 5},
+    }
+    texts = {"brokerName": "b", "brokerRole": "SLAVE"}
+    broker, store = configs_from_properties(given, texts)
     assert (broker.broker_name, broker.broker_id) == ("b", 1)
     assert (store.broker_role, store.ha_listen_port) == (BrokerRole.SLAVE, 5)
     with pytest.raises(ConfigError, match="one of ASYNC_MASTER, SYNC_MASTER, SLAVE"):
-        broker_and_store_config({"brokerRole": "KING"}, {}, {})
+        configs_from_properties(given, {"brokerRole": "KING"})
 
 
 @pytest.mark.parametrize("config_class", CONFIGS)
