@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from minimq.broker.processor.send_answer import STORED_CODES, code_and_remark
-from minimq.broker.processor.send_message import SendRequest, born_host
+from minimq.broker.processor.send_request import SendRequest, born_host, parse_send
 from minimq.common.message import properties_to_string, string_to_properties
 from minimq.common.message_const import MessageConst
 from minimq.errors import MiniMQError
@@ -39,7 +39,7 @@ class ReplyMessageProcessor:
     def process_request(
         self, connection: Connection, request: RemotingCommand
     ) -> RemotingCommand | None:
-        send = self.sends.parse(request)
+        send = parse_send(request)
         self.sends.check(connection, request, send)
         topic = self.sends.find_topic(connection, send)
         queue_id = send.queue_id

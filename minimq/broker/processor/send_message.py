@@ -9,10 +9,17 @@ Differs: properties stay one text from the wire to the log, as long as nothing i
 from __future__ import annotations
 
 import asyncio
-from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minimq.broker.processor.send_answer import STORED_CODES, code_and_remark
+from minimq.broker.processor.send_request import (
+    SendRequest,
+    born_host,
+    parse_send,
+    topic_config_text,
+    with_property,
+    without_wait,
+)
 from minimq.broker.transaction.transactional_message_bridge import parse_half_message
 from minimq.common.faq_url import SUGGEST_TODO
 from minimq.common.message import properties_to_string, string_to_properties
@@ -23,16 +30,13 @@ from minimq.common.mix_all import (
     group_of_retry_topic,
     is_not_allowed_send_topic,
     is_retry_topic,
-    perm_to_string,
     topic_complaint,
 )
 from minimq.common.sys_flag import TRANSACTION_MASK, MessageSysFlag
 from minimq.protocol.config_body import TopicConfig
-from minimq.protocol.custom_header import read_bool, read_int
-from minimq.protocol.headers import SendMessageRequestHeader
-from minimq.protocol.message_codec import encode_host, find_property
+from minimq.protocol.custom_header import read_int
+from minimq.protocol.message_codec import find_property
 from minimq.protocol.remoting_command import RESPONSE_FLAG, RemotingCommand
-from minimq.protocol.request_code import RequestCode
 from minimq.protocol.response_code import ResponseCode
 from minimq.remoting.connection import Connection
 from minimq.remoting.request_dispatcher import ResponseError
@@ -48,65 +52,6 @@ MAX_RECONSUME_TIMES_VERSION = 121
 UNIT_FLAG = 0x1
 UNIT_SUB_FLAG = 0x2
 MULTI_TAG = "MULTI_TAG"
-BORN_HOST_ATTRIBUTE = "born_host"
-
-
-class SendRequest(NamedTuple):
-    """The fields of a send, in either spelling."""
-
-    producer_group: str
-    topic: str
-    default_topic: str
-    queue_nums: int
-    queue_id: int
-    sys_flag: int
-    born_timestamp: int
-    flag: int
-    properties: str
-    reconsume_times: int
-    unit_mode: bool
-    max_reconsume_times: str | None
-    batch: bool
-
-
-class Spelling:
-    """How the fields of a send are called: V1 has words, V2 letters."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.required = itemgetter(*names[:8])
-        self.optional = tuple(names[8:])
-
-    def read(self, ext: dict[str, str]) -> SendRequest:
-        """KeyError or ValueError if a field is missing or no number."""
-        group, topic, template, queue_nums, queue_id, sys_flag, born, flag = self.required(ext)
-        properties, times, unit_mode, max_times, batch = map(ext.get, self.optional)
-        return SendRequest(
-            group,
-            topic,
-            template,
-            int(queue_nums),
-            int(queue_id),
-            int(sys_flag),
-            int(born),
-            int(flag),
-            properties or "",
-            int(times or 0),
-            unit_mode is not None and unit_mode != "false" and read_bool(unit_mode),
-            max_times,
-            batch is not None and batch != "false" and read_bool(batch),
-        )
-
-
-V1 = Spelling(
-    [
-        "producerGroup", "topic", "defaultTopic", "defaultTopicQueueNums", "queueId", "sysFlag",
-        "bornTimestamp", "flag", "properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes",
-        "batch",
-    ]
-)  # fmt: skip
-V2 = Spelling(list("abcdefghijklm"))
-V1_CODES = frozenset({int(RequestCode.SEND_MESSAGE), int(RequestCode.SEND_REPLY_MESSAGE)})
-"""Only asked with `in`."""
 
 
 class SendMessageProcessor:
@@ -122,7 +67,7 @@ class SendMessageProcessor:
     def process_request(
         self, connection: Connection, request: RemotingCommand
     ) -> RemotingCommand | None:
-        send = self.parse(request)
+        send = parse_send(request)
         self.check(connection, request, send)
         topic = self.find_topic(connection, send)
         if send.batch:
@@ -130,16 +75,6 @@ class SendMessageProcessor:
         return self._send_message(connection, request, send, topic)
 
     # -- checks ----------------------------------------------------------------------------------
-
-    def parse(self, request: RemotingCommand) -> SendRequest:
-        v1 = request.code in V1_CODES
-        try:
-            return (V1 if v1 else V2).read(request.ext_fields)
-        except (KeyError, ValueError):
-            # Names the field that is missing or wrong.
-            read = SendMessageRequestHeader.from_ext if v1 else SendMessageRequestHeader.from_ext_v2
-            read(request.ext_fields)
-            raise
 
     def check(self, connection: Connection, request: RemotingCommand, send: SendRequest) -> None:
         """Java: preSend and the first half of msgCheck; raises the refusal."""
@@ -217,12 +152,12 @@ class SendMessageProcessor:
             dead = self._dead_letter_topic(request, send)
             if dead is not None:
                 topic, name, queue_id = dead, dead.topic_name, 0
-                properties = _with_property(properties, "DELAY", "0")
+                properties = with_property(properties, "DELAY", "0")
         if queue_id < 0:
             queue_id = self.host.random.randrange(max(topic.write_queue_nums, 1))
         wait_ok: bool | None = True
         if "WAIT\x01" in properties:
-            properties, wait_ok = _without_wait(properties)
+            properties, wait_ok = without_wait(properties)
         message = MessageExtBrokerInner(
             name,
             queue_id,
@@ -314,7 +249,7 @@ class SendMessageProcessor:
         if is_retry_topic(send.topic):
             remark = f"batch request does not support retry group {send.topic}"
             raise self.refusal(ResponseCode.MESSAGE_ILLEGAL, remark)
-        properties, wait_ok = _without_wait(send.properties)
+        properties, wait_ok = without_wait(send.properties)
         message = MessageExtBrokerInner(
             topic.topic_name or send.topic,
             send.queue_id if send.queue_id >= 0 else self._random_queue(topic),
@@ -413,37 +348,3 @@ class SendMessageProcessor:
             code,
             properties.get(MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX),
         )
-
-
-def topic_config_text(topic: TopicConfig) -> str:
-    """Java: TopicConfig.toString."""
-    perm = perm_to_string(topic.perm)
-    return (
-        f"TopicConfig [topicName={topic.topic_name}, readQueueNums={topic.read_queue_nums}, "
-        f"writeQueueNums={topic.write_queue_nums}, perm={perm}, "
-        f"topicFilterType={topic.topic_filter_type}, topicSysFlag={topic.topic_sys_flag}, "
-        f"order={'true' if topic.order else 'false'}]"
-    )
-
-
-def born_host(connection: Connection) -> bytes:
-    """The peer's address as the log keeps it."""
-    known = connection.attributes.get(BORN_HOST_ATTRIBUTE)
-    if known is None:
-        known = connection.attributes[BORN_HOST_ATTRIBUTE] = encode_host(connection.peer)
-    return known
-
-
-def _without_wait(properties: str) -> tuple[str, bool]:
-    """WAIT is for the broker alone: obeyed, and not stored."""
-    table = string_to_properties(properties)
-    wait = table.pop(MessageConst.PROPERTY_WAIT_STORE_MSG_OK, None)
-    if wait is None:
-        return properties, True
-    return properties_to_string(table), wait.lower() == "true"
-
-
-def _with_property(properties: str, name: str, value: str) -> str:
-    table = string_to_properties(properties)
-    table[name] = value
-    return properties_to_string(table)

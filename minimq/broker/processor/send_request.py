@@ -1,0 +1,125 @@
+"""Read the fields of a send in either spelling, and the few properties a broker obeys.
+
+Java:    SendMessageRequestHeader, SendMessageRequestHeaderV2
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import NamedTuple
+
+from minimq.common.message import properties_to_string, string_to_properties
+from minimq.common.message_const import MessageConst
+from minimq.common.mix_all import perm_to_string
+from minimq.protocol.config_body import TopicConfig
+from minimq.protocol.custom_header import read_bool
+from minimq.protocol.headers import SendMessageRequestHeader
+from minimq.protocol.message_codec import encode_host
+from minimq.protocol.remoting_command import RemotingCommand
+from minimq.protocol.request_code import RequestCode
+from minimq.remoting.connection import Connection
+
+BORN_HOST_ATTRIBUTE = "born_host"
+
+
+class SendRequest(NamedTuple):
+    """The fields of a send, in either spelling."""
+
+    producer_group: str
+    topic: str
+    default_topic: str
+    queue_nums: int
+    queue_id: int
+    sys_flag: int
+    born_timestamp: int
+    flag: int
+    properties: str
+    reconsume_times: int
+    unit_mode: bool
+    max_reconsume_times: str | None
+    batch: bool
+
+
+class Spelling:
+    """How the fields of a send are called: V1 has words, V2 letters."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.required = itemgetter(*names[:8])
+        self.optional = tuple(names[8:])
+
+    def read(self, ext: dict[str, str]) -> SendRequest:
+        """KeyError or ValueError if a field is missing or no number."""
+        group, topic, template, queue_nums, queue_id, sys_flag, born, flag = self.required(ext)
+        properties, times, unit_mode, max_times, batch = map(ext.get, self.optional)
+        return SendRequest(
+            group,
+            topic,
+            template,
+            int(queue_nums),
+            int(queue_id),
+            int(sys_flag),
+            int(born),
+            int(flag),
+            properties or "",
+            int(times or 0),
+            unit_mode is not None and unit_mode != "false" and read_bool(unit_mode),
+            max_times,
+            batch is not None and batch != "false" and read_bool(batch),
+        )
+
+
+V1 = Spelling(
+    [
+        "producerGroup", "topic", "defaultTopic", "defaultTopicQueueNums", "queueId", "sysFlag",
+        "bornTimestamp", "flag", "properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes",
+        "batch",
+    ]
+)  # fmt: skip
+V2 = Spelling(list("abcdefghijklm"))
+V1_CODES = frozenset({int(RequestCode.SEND_MESSAGE), int(RequestCode.SEND_REPLY_MESSAGE)})
+"""Only asked with `in`."""
+
+
+def parse_send(request: RemotingCommand) -> SendRequest:
+    """RemoteCommandError names the field that is missing or wrong."""
+    v1 = request.code in V1_CODES
+    try:
+        return (V1 if v1 else V2).read(request.ext_fields)
+    except (KeyError, ValueError):
+        read = SendMessageRequestHeader.from_ext if v1 else SendMessageRequestHeader.from_ext_v2
+        read(request.ext_fields)
+        raise
+
+
+def topic_config_text(topic: TopicConfig) -> str:
+    """Java: TopicConfig.toString."""
+    perm = perm_to_string(topic.perm)
+    return (
+        f"TopicConfig [topicName={topic.topic_name}, readQueueNums={topic.read_queue_nums}, "
+        f"writeQueueNums={topic.write_queue_nums}, perm={perm}, "
+        f"topicFilterType={topic.topic_filter_type}, topicSysFlag={topic.topic_sys_flag}, "
+        f"order={'true' if topic.order else 'false'}]"
+    )
+
+
+def born_host(connection: Connection) -> bytes:
+    """The peer's address as the log keeps it."""
+    known = connection.attributes.get(BORN_HOST_ATTRIBUTE)
+    if known is None:
+        known = connection.attributes[BORN_HOST_ATTRIBUTE] = encode_host(connection.peer)
+    return known
+
+
+def without_wait(properties: str) -> tuple[str, bool]:
+    """WAIT is for the broker alone: obeyed, and not stored."""
+    table = string_to_properties(properties)
+    wait = table.pop(MessageConst.PROPERTY_WAIT_STORE_MSG_OK, None)
+    if wait is None:
+        return properties, True
+    return properties_to_string(table), wait.lower() == "true"
+
+
+def with_property(properties: str, name: str, value: str) -> str:
+    table = string_to_properties(properties)
+    table[name] = value
+    return properties_to_string(table)
