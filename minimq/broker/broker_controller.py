@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from minimq.acl.acl_client_rpc_hook import AclClientRPCHook, SessionCredentials
@@ -23,7 +22,8 @@ from minimq.broker.broker_outer_api import (
     RegisterBrokerResult,
 )
 from minimq.broker.broker_ports import BrokerPorts
-from minimq.broker.broker_stats_manager import SAMPLE_MILLIS, BrokerStatsManager
+from minimq.broker.broker_snapshot import broker_snapshot
+from minimq.broker.broker_stats_manager import BrokerStatsManager
 from minimq.broker.config_tables import ConfigTables
 from minimq.broker.consumer_manager import ConsumerManager
 from minimq.broker.consumer_offset_manager import ConsumerOffsetManager
@@ -35,17 +35,13 @@ from minimq.broker.processors import register_processors
 from minimq.broker.producer_manager import ProducerManager
 from minimq.broker.pull_request_hold_service import PullRequestHoldService
 from minimq.broker.rebalance_lock_manager import RebalanceLockManager
-from minimq.broker.scheduled_task import ScheduledTask
+from minimq.broker.scheduled_tasks import scheduled_tasks
 from minimq.broker.slave_synchronize import SlaveSynchronize
 from minimq.broker.subscription_group_manager import SubscriptionGroupManager
 from minimq.broker.topic_config_manager import TopicConfigManager
-from minimq.broker.transaction.transactional_message_check_service import (
-    TransactionalMessageCheckService,
-)
 from minimq.broker.transaction.transactional_message_service import TransactionalMessageService
 from minimq.common.host import Host
 from minimq.common.mix_all import MASTER_ID
-from minimq.common.service_task import ServiceTask
 from minimq.common.settings import to_properties, with_setting
 from minimq.errors import ConfigError
 from minimq.protocol.config_body import TopicConfig
@@ -57,11 +53,6 @@ from minimq.store.message_store import DefaultMessageStore
 from minimq.store.store_config import MessageStoreConfig
 from minimq.telemetry import catalog
 
-FIRST_REGISTER_MILLIS = 10_000
-FIRST_PERSIST_MILLIS = 10_000
-CLIENT_SCAN_MILLIS = 10_000
-FIRST_SYNC_MILLIS = 3_000
-SYNC_MILLIS = 10_000
 REPUT_DELAY_KNOB = "reputDelayMillis"
 
 
@@ -117,7 +108,7 @@ class BrokerController:
             self.broker_outer_api.remoting_client.rpc_hooks.append(hook)
         self.ports = BrokerPorts(host, self.dispatcher, self.on_channel_closed)
         self.accepts_sends = False
-        self._tasks = self._scheduled_tasks()
+        self._tasks = scheduled_tasks(self)
         self._registering_soon = False
         self._running = False
         self.started_millis = 0
@@ -131,58 +122,6 @@ class BrokerController:
             )
         if self.config.enable_property_filter:
             raise ConfigError("enablePropertyFilter=true: SQL92 subscriptions are not offered here")
-
-    def _scheduled_tasks(self) -> list[ServiceTask]:
-        host = self.host
-        tasks: list[ServiceTask] = [
-            self.hold_service,
-            self.fast_failure,
-            ScheduledTask(
-                host,
-                "BrokerRegisterService",
-                FIRST_REGISTER_MILLIS,
-                lambda: self.config.register_period_millis,
-                self.register_broker_all,
-            ),
-            ScheduledTask(
-                host,
-                "ConsumerOffsetPersistService",
-                FIRST_PERSIST_MILLIS,
-                lambda: self.config.flush_consumer_offset_interval,
-                self.config_tables.persist_offsets,
-            ),
-            ScheduledTask(
-                host,
-                "ClientHousekeepingScheduledThread",
-                CLIENT_SCAN_MILLIS,
-                lambda: CLIENT_SCAN_MILLIS,
-                self.client_manage_processor.scan_not_active_channel,
-            ),
-            ScheduledTask(
-                host,
-                "BrokerStatsThread",
-                SAMPLE_MILLIS,
-                lambda: SAMPLE_MILLIS,
-                self._sample,
-            ),
-        ]
-        if self.acl is not None:
-            tasks.append(self.acl.watch_service)
-        if self.is_slave:
-            sync = ScheduledTask(
-                host,
-                "SlaveSynchronize",
-                FIRST_SYNC_MILLIS,
-                lambda: SYNC_MILLIS,
-                self.slave_synchronize.sync_all,
-            )
-            return [*tasks, sync]
-        return [*tasks, TransactionalMessageCheckService(self)]
-
-    def _sample(self) -> None:
-        now = self.host.clock.now_millis()
-        day = datetime.fromtimestamp(now / 1_000, tz=self.host.time_zone).toordinal()
-        self.stats.sample(now, day)
 
     # -- who we are ------------------------------------------------------------------------------
 
@@ -398,50 +337,6 @@ class BrokerController:
         if name in ("longPollingEnable", "shortPollingTimeMills"):
             self.hold_service.wakeup()
 
-    # -- looking in ------------------------------------------------------------------------------
-
     def snapshot(self) -> dict[str, Any]:
         """What this broker believes now, as plain JSON values."""
-        now = self.host.clock.now_millis()
-        return {
-            "role": "broker",
-            "name": self.config.broker_name,
-            "broker_id": self.config.broker_id,
-            "broker_role": self.store_config.broker_role.name,
-            "cluster_name": self.config.broker_cluster_name,
-            "address": self.address,
-            "uptime_millis": now - self.started_millis,
-            "connections": self.ports.connection_count,
-            "topics": self._topics_snapshot(),
-            "consumers": self.consumer_manager.snapshot(),
-            "producers": self.producer_manager.snapshot(),
-            "offsets": {
-                key: {str(queue_id): offset for queue_id, offset in queues.items()}
-                for key, queues in self.consumer_offset_manager.offset_table.items()
-            },
-            "locks": self.rebalance_lock_manager.snapshot(now),
-            "hold": self.hold_service.snapshot(),
-            "queues": {queue.name: len(queue.waiting) for queue in self.dispatcher.queues.values()},
-            "store": self.message_store.snapshot(),
-            "totals": {"put": self.stats.put_total, "get": self.stats.get_total},
-        }
-
-    def _topics_snapshot(self) -> dict[str, Any]:
-        """Topics of users with the ends of their queues; system topics by name only."""
-        store, found = self.message_store, {}
-        for name, topic in self.topic_config_manager.topic_config_table.items():
-            queues = []
-            if not self.topic_config_manager.is_system_topic(name):
-                count = max(topic.read_queue_nums, topic.write_queue_nums)
-                queues = [
-                    [max(store.get_min_offset_in_queue(name, q), 0),
-                     store.get_max_offset_in_queue(name, q)]
-                    for q in range(count)
-                ]  # fmt: skip
-            found[name] = {
-                "read_queues": topic.read_queue_nums,
-                "write_queues": topic.write_queue_nums,
-                "perm": topic.perm,
-                "queues": queues,
-            }
-        return found
+        return broker_snapshot(self)
