@@ -1,16 +1,27 @@
-"""Imports that a server process can do without."""
+"""Imports that a process can do without."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+
+
+def import_without(absent: str, module: str) -> None:
+    """Import `module` as if `absent` were not installed; who needs that may import it later."""
+    if module in sys.modules or absent in sys.modules:
+        return
+    sys.modules[absent] = None  # type: ignore[assignment]
+    try:
+        import_module(module)
+    finally:
+        del sys.modules[absent]
 
 
 def asyncio_without_ssl() -> None:
-    """asyncio works without ssl, which costs 2 MiB and 5 ms; whoever needs ssl may import it."""
-    if "asyncio" in sys.modules or "ssl" in sys.modules:
-        return
-    sys.modules["ssl"] = None  # type: ignore[assignment]
-    try:
-        import asyncio  # noqa: F401
-    finally:
-        del sys.modules["ssl"]
+    """Spares 2 MiB and 5 ms: nothing of ours speaks TLS."""
+    import_without("ssl", "asyncio")
+
+
+def multiprocess_without_dill() -> None:
+    """Spares 3 MiB and 40 ms where processes are started but nothing is pickled."""
+    import_without("dill", "multiprocess.reduction")

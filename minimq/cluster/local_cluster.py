@@ -203,4 +203,4 @@ class LocalCluster(Cluster):
 
 
 def start_supervisor() -> tuple[ClusterProcess, socket.socket]:
-    return start_process("minimq-supervisor", "minimq.cluster.supervisor", signal.SIGTERM)
+    return start_process("minimq-supervisor", "minimq.cluster.supervise", signal.SIGTERM)

@@ -14,9 +14,7 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -57,20 +55,6 @@ MEMORY_SECONDS = 5.0
 """How often the memory of the processes is read while somebody looks."""
 FAREWELL_SECONDS = 1.0
 """How long the last answer may take to leave."""
-
-
-def main(start: dict[str, Any], pipe: int) -> None:
-    """Entry point, called by `birth`: serve until the learner's process closes or ends."""
-    supervisor = Supervisor(socket.socket(fileno=start["channel"]))
-    try:
-        supervisor.run()
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        raise
-    finally:
-        supervisor.end()
-        os._exit(0)
 
 
 @dataclass
