@@ -58,7 +58,7 @@ class ResetOffsetBody(JsonBody):
     def from_json(cls, members: object) -> Self:
         table = members.get("offsetTable") if isinstance(members, dict) else None
         if not isinstance(table, list):
-            return super(ResetOffsetBody, cls).from_json(members)  # noqa: UP008 (slots make a second class)
+            return super(ResetOffsetBody, cls).from_json(members)  # noqa: UP008 (slots)
         return cls(dict(_queue_and_offset(item) for item in table))
 
     def encode_list_form(self) -> bytes:
@@ -108,7 +108,7 @@ class ProcessQueueInfo(JsonBody):
     def from_json(cls, members: object) -> Self:
         if isinstance(members, dict) and "dropped" in members:  # Go's spelling
             members = {"droped": members["dropped"], **members}
-        return super(ProcessQueueInfo, cls).from_json(members)  # noqa: UP008 (slots make a second class)
+        return super(ProcessQueueInfo, cls).from_json(members)  # noqa: UP008 (slots)
 
 
 @body

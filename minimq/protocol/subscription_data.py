@@ -37,7 +37,7 @@ class SubscriptionData(JsonBody):
 
     @classmethod
     def from_json(cls, members: object) -> Self:
-        data = super(SubscriptionData, cls).from_json(members)  # noqa: UP008 (slots make a second class)
+        data = super(SubscriptionData, cls).from_json(members)  # noqa: UP008 (slots)
         if ExpressionType.is_tag_type(data.expression_type):
             data.tags_set = split_tags(data.sub_string) if data.sub_string else data.tags_set
         data.code_set = tuple(string_hash_code(tag) for tag in data.tags_set)
