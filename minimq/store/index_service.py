@@ -150,14 +150,12 @@ class IndexService(ServiceTask):
         return self._files[-1]
 
     def _new_name(self) -> str:
-        """The time of creation, to the millisecond; never one that exists."""
+        """The time of creation, to the millisecond; above the last one even if the clock is not."""
         millis = self.host.clock.now_millis()
-        while True:
-            moment = datetime.fromtimestamp(millis / 1_000, self.host.time_zone)
-            name = f"{moment:%Y%m%d%H%M%S}{millis % 1_000:03d}"
-            if not self._files or name > self._files[-1].path.rpartition("/")[2]:
-                return name
-            millis += 1
+        moment = datetime.fromtimestamp(millis / 1_000, self.host.time_zone)
+        name = f"{moment:%Y%m%d%H%M%S}{millis % 1_000:03d}"
+        last = self._files[-1].path.rpartition("/")[2] if self._files else ""
+        return name if name > last else str(int(last) + 1)
 
     def _write(self) -> None:
         if self._files:

@@ -143,3 +143,20 @@ def test_index_files_go_with_the_segments():
         await store.shutdown()
 
     run_virtual(main())
+
+
+def test_a_clock_that_was_set_back_makes_no_second_file_of_a_name():
+    async def main():
+        files = MemoryFileSystem()
+        store = open_store(files, max_index_num=4)
+        put(store, b"a", b"b", properties={"KEYS": "k"})
+        await store.shutdown()
+        (name,) = files.list_names("index")
+        files._files["index/29991231235959999"] = files._files.pop(f"index/{name}")
+        again = open_store(files, max_index_num=4)
+        put(again, b"c", b"d", properties={"KEYS": "k"})
+        assert found(again, "k") == [b"d", b"c", b"b", b"a"]
+        assert files.list_names("index") == ["29991231235959999", "29991231235960000"]
+        await again.shutdown()
+
+    run_virtual(main())
