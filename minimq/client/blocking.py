@@ -230,6 +230,7 @@ def _can_send_here(impl: MQProducerImpl) -> bool:
     impl.make_sure_state_ok()
     return not (
         impl.send_message_hooks
+        or impl.config.vip_channel_enabled
         or impl.check_forbidden_hooks
         or impl.config.send_latency_fault_enable
         or impl.instance.mq_client_api.remoting_client.rpc_hooks

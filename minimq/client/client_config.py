@@ -29,15 +29,25 @@ class ClientConfig:
     client_ip: str = ""
     """Empty: the host's own."""
     instance_name: str = DEFAULT_INSTANCE_NAME
+    """Tells clients of one machine apart; DEFAULT becomes pid#nanoTime at the start."""
     unit_name: str = ""
+    """Appended to the client id: the site, where there are several."""
     unit_mode: bool = False
+    """Passed through to brokers of several sites."""
     namespace: str = ""
+    """Put before topics and groups, so that tenants share brokers."""
     poll_name_server_interval: int = 30_000
+    """Between two looks at the routes of all topics in use."""
     heartbeat_broker_interval: int = 30_000
+    """Between two heartbeats to the brokers."""
     persist_consumer_offset_interval: int = 5_000
+    """Between two reports of consumed positions."""
     pull_time_delay_millis_when_exception: int = 1_000
+    """Until a pull is tried again after an error."""
     mq_client_api_timeout: int = 3_000
+    """Patience with routes, heartbeats and other small calls."""
     vip_channel_enabled: bool = False
+    """Whether sends go to the brokers' second port (listenPort - 2)."""
 
     @classmethod
     def check_names(cls, settings: dict[str, Any]) -> None:
@@ -80,6 +90,14 @@ class ClientConfig:
 
     def without_namespace(self, resource: str) -> str:
         return without_namespace(resource, self.namespace)
+
+
+def broker_vip_channel(enabled: bool, address: str) -> str:
+    """The address of a broker's second port, if it shall be used (MixAll.brokerVIPChannel)."""
+    if not enabled:
+        return address
+    ip, _, port = address.rpartition(":")
+    return f"{ip}:{int(port) - 2}"
 
 
 def _split_prefix(resource: str) -> tuple[str, str]:

@@ -23,6 +23,9 @@ class Executor(Protocol):
     def submit(self, call: Call, done: Done, work_millis: float = 0) -> None:
         """Run `call`, then spend `work_millis` more; afterwards `done` on the loop."""
 
+    def resize(self, threads: int) -> None:
+        """From now on run at most so many calls at a time; what runs is not interrupted."""
+
     def shutdown(self) -> None:
         """Take no more work; what waits is forgotten, what runs may end."""
 
@@ -57,6 +60,13 @@ class ThreadExecutor:
             thread = threading.Thread(target=self._work, name=f"{self._name}_{number}", daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def resize(self, threads: int) -> None:
+        """More threads start when work asks for them; surplus ones end after their present call."""
+        for _ in range(len(self._threads) - threads):
+            self._threads.pop()
+            self._jobs.put(None)
+        self._threads_max = threads
 
     def shutdown(self) -> None:
         self._closed = True
@@ -101,7 +111,7 @@ class LoopExecutor:
     """Runs calls on the loop, at most `threads` at a time in virtual time."""
 
     def __init__(self, name: str, threads: int) -> None:
-        self._free = threads
+        self._threads = self._free = threads
         self._waiting: deque[_Job] = deque()
         self._closed = False
 
@@ -109,12 +119,18 @@ class LoopExecutor:
         self._waiting.append((call, done, work_millis))
         asyncio.get_running_loop().call_soon(self._take)
 
+    def resize(self, threads: int) -> None:
+        self._free += threads - self._threads
+        self._threads = threads
+        for _ in self._waiting:
+            asyncio.get_running_loop().call_soon(self._take)
+
     def shutdown(self) -> None:
         self._closed = True
         self._waiting.clear()
 
     def _take(self) -> None:
-        if self._closed or not self._waiting or not self._free:
+        if self._closed or not self._waiting or self._free <= 0:
             return
         self._free -= 1
         call, done, work_millis = self._waiting.popleft()

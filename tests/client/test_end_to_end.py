@@ -153,6 +153,19 @@ async def test_batches_selectors_and_one_way():
 
 
 @virtual
+async def test_sends_may_use_the_brokers_second_port():
+    async with virtual_cluster() as cluster:
+        producer = await cluster.producer(vip_channel_enabled=True)
+        got: list[Any] = []
+        result = await producer.send(Message("orders", b"x"))
+        producer.send_async(Message("orders", b"y"), lambda r, e: got.append(e))
+        await wait_until(lambda: got == [None])
+        assert result.send_status is SendStatus.SEND_OK
+        remoting = producer.instance.mq_client_api.remoting_client
+        assert "127.0.0.1:10909" in remoting.channel_table
+
+
+@virtual
 async def test_large_bodies_travel_compressed_and_arrive_whole():
     async with virtual_cluster() as cluster:
         producer = await cluster.producer()

@@ -308,3 +308,23 @@ def test_the_sample_programs_of_the_posts_run(capsys: pytest.CaptureFixture[str]
         stop.set()
         consumer.join()
         assert example_pull_consumer.main(namesrv.address) == 10
+
+
+def test_the_pool_can_be_made_smaller_and_larger() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            producer = await cluster.producer()
+            for number in range(40):
+                await producer.send(Message("orders", b"%d" % number))
+            got = Collector()
+            consumer = await cluster.consumer(got, consume_from_where=FIRST, work_millis=1_000)
+            await asyncio.sleep(0.5)
+            assert len(got) == 20
+            consumer.update_core_pool_size(5)
+            await asyncio.sleep(1)
+            assert len(got) == 25
+            consumer.update_core_pool_size(20)
+            await asyncio.sleep(0.5)
+            assert len(got) == 40
+
+    run_virtual(main())

@@ -43,34 +43,55 @@ class PushConsumerConfig(ClientConfig):
     """Times in milliseconds unless said otherwise; -1 for a topic's threshold is: none."""
 
     consumer_group: str = DEFAULT_CONSUMER_GROUP
+    """Consumers that share queues and positions."""
     message_model: MessageModel = MessageModel.CLUSTERING
+    """CLUSTERING: each message to one member; BROADCASTING: to all."""
     consume_from_where: ConsumeFromWhere = ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET
+    """Where a queue begins for which the group has no position yet."""
     consume_timestamp: str = ""
     """yyyyMMddHHmmss in local time; empty: half an hour before the start."""
     allocate_message_queue_strategy: AllocateMessageQueueStrategy = field(
         default_factory=AllocateMessageQueueAveragely
     )
+    """How members divide the queues; all must use the same."""
     consume_thread_min: int = 20
+    """Threads that run the listener; the pool never grows beyond."""
     consume_thread_max: int = 20
+    """The most that update_core_pool_size may set."""
     consume_concurrently_max_span: int = 2_000
+    """Offsets between first and last cached message that stop pulling."""
     pull_threshold_for_queue: int = 1_000
+    """Cached messages of a queue that stop pulling."""
     pull_threshold_size_for_queue: int = 100
     """MiB."""
     pull_threshold_for_topic: int = -1
+    """The same for all queues held together; -1: none."""
     pull_threshold_size_for_topic: int = -1
+    """The same in MiB; -1: none."""
     pull_interval: int = 0
+    """Pause between two pulls of a queue."""
     consume_message_batch_max_size: int = 1
+    """Messages that one call of the listener gets at most."""
     pull_batch_size: int = 32
+    """Messages that one pull asks for."""
     post_subscription_when_pull: bool = False
+    """Whether each pull repeats the subscription."""
     max_reconsume_times: int = -1
+    """Retries before a message becomes a dead letter; -1: 16, in order: no end."""
     suspend_current_queue_time_millis: int = 1_000
+    """How long an orderly queue rests after a failure."""
     consume_timeout: float = 15
     """Minutes."""
     await_termination_millis_when_shutdown: int = 0
+    """How long a shutdown waits for running listeners."""
     local_offset_store_dir: str = ".rocketmq_offsets"
+    """Below it, a broadcasting client keeps its positions."""
     enable_msg_trace: bool = False
+    """Whether sends and listener calls are told to the trace topic."""
     customized_trace_topic: str = ""
+    """Where traces go; empty: RocketMQ's own topic."""
     work_millis: float = 0
+    """(ours) Time that each call of the listener takes on top of its own."""
 
     def max_reconsume_times_of(self, orderly: bool) -> int:
         """-1 means 16, and without end for orderly consumption."""

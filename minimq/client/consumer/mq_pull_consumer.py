@@ -55,15 +55,23 @@ class PullConsumerConfig(ClientConfig):
     """Times in milliseconds."""
 
     consumer_group: str = DEFAULT_CONSUMER_GROUP
+    """Consumers that share queues and positions."""
     message_model: MessageModel = MessageModel.CLUSTERING
+    """CLUSTERING: each message to one member; BROADCASTING: to all."""
     broker_suspend_max_time_millis: int = 20_000
+    """How long a broker may hold a pull that finds nothing."""
     consumer_timeout_millis_when_suspend: int = 30_000
+    """Patience with a pull that may be held."""
     consumer_pull_timeout_millis: int = 10_000
+    """Patience with a pull that may not be held."""
     max_reconsume_times: int = 16
+    """Retries before a message becomes a dead letter; -1: 16, in order: no end."""
     local_offset_store_dir: str = ".rocketmq_offsets"
+    """Below it, a broadcasting client keeps its positions."""
     allocate_message_queue_strategy: AllocateMessageQueueStrategy = field(
         default_factory=AllocateMessageQueueAveragely
     )
+    """How members divide the queues; all must use the same."""
 
 
 class RebalancePull(RebalanceImpl):

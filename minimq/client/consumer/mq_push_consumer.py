@@ -250,6 +250,7 @@ class DefaultMQPushConsumer(PushConsumerConfig):
                 f"({self.consume_thread_max}), got {core_pool_size}"
             )
         self.consume_thread_min = core_pool_size
+        self.impl.consume_message_service.executor.resize(core_pool_size)
 
     async def send_message_back(
         self, message: MessageExt, delay_level: int, broker_name: str = ""

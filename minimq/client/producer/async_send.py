@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from minimq.client.client_config import broker_vip_channel
 from minimq.client.hook import SendMessageContext
 from minimq.client.producer.send_request import Outgoing, build_send_request
 from minimq.client.producer.send_result import SendResult
@@ -121,6 +122,8 @@ class AsyncSend:
             error = MQClientError(f"The broker[{self._broker_name}] not exist")
             self._on_exception(error, need_retry=True)
             return
+        if producer.config.vip_channel_enabled:
+            address = broker_vip_channel(True, address)
         self._address = address
         connection = instance.mq_client_api.remoting_client.channel_table.get(address)
         if connection is None:

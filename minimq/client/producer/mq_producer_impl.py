@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from minimq.client.client_config import broker_vip_channel
 from minimq.client.hook import (
     CheckForbiddenHook,
     EndTransactionHook,
@@ -140,7 +141,7 @@ class MQProducerImpl:
             address = self.instance.route_table.find_broker_address_in_publish(mq.broker_name)
         if address is None:
             raise MQClientError(f"The broker[{mq.broker_name}] not exist")
-        return address
+        return broker_vip_channel(self.config.vip_channel_enabled, address)
 
     def select_one_message_queue(self, info: TopicPublishInfo, last: str | None) -> MessageQueue:
         now = self.host.clock.now_millis()
