@@ -31,7 +31,11 @@ def main(start: dict[str, Any], pipe: int) -> None:
 
     from minimq.cluster.roles import load_role
 
-    load_role(birth["role"])
+    try:
+        load_role(birth["role"])
+    except Exception as error:
+        channel.sendall(encode_message({"failed": f"{type(error).__name__}: {error}"}))
+        raise
 
     from minimq.cluster.child_loop import serve
 

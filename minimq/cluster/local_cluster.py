@@ -156,6 +156,7 @@ class LocalCluster(Cluster):
                 self._take(payload)
         self._end("the supervisor is gone")
         self._socket.close()
+        self._process.join(CLOSE_SECONDS)  # a zombie would hold up the end of a notebook kernel
 
     def _take(self, payload: bytes) -> None:
         if not is_control(payload):

@@ -181,3 +181,12 @@ def test_a_forgotten_page_closes_the_cluster_and_a_headless_run_never(small, mon
     small.open_views = lambda: False
     small._thread.join(10)
     assert small.closed
+
+
+def test_a_supervisor_that_ended_is_no_zombie(small, within):
+    """A notebook kernel waits 2.4 s at its end while it has any child, a zombie too."""
+    small.wait_until()
+    pid = small._process.pid
+    os.kill(pid, signal.SIGTERM)
+    within(5, lambda: not Path(f"/proc/{pid}").exists(), "not reaped")
+    assert small.closed
