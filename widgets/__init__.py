@@ -5,6 +5,7 @@ from __future__ import annotations
 from widgets.check import Check
 from widgets.control_panel import ControlPanel
 from widgets.event_log import EventLog
+from widgets.goal import Goal
 from widgets.learning.prediction import number
 from widgets.ledger import Ledger
 from widgets.live_plot import LivePlot
@@ -22,6 +23,7 @@ __all__ = [
     "Check",
     "ControlPanel",
     "EventLog",
+    "Goal",
     "Ledger",
     "LivePlot",
     "LongPollView",

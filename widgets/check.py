@@ -256,7 +256,9 @@ def _members(event: Event) -> str:
     value = event.fields.get("members")
     if not isinstance(value, str):
         return str(value)
-    return " ".join(label(member.partition("@")[2].split("#")[0]) for member in value.split())
+    return " ".join(
+        label(member.partition("@")[2].split("#")[0]) for member in value.replace(",", " ").split()
+    )
 
 
 _WORDS = {

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from minimq.cluster.listener import dump
+from minimq.cluster.listener import DILL, dump
 from minimq.cluster.node import Role
 from minimq.common.pace import MAX_PACE, MIN_PACE
 from minimq.errors import ClusterError
@@ -19,6 +19,8 @@ from minimq.remoting.link_table import DIRECTIONS
 
 RATE_MAX = 100_000.0
 QUEUES_MAX = 1_024
+RECORD_BYTES_MAX = 64 * 1024
+"""Of one record, for a view: more is no picture."""
 
 NODE_ANSWERS_SECONDS = 10.0
 START_SECONDS = 20.0
@@ -88,9 +90,14 @@ def add_consumer(
     work_millis: float = 0,
     *,
     expression: str = "*",
+    strategy: str | Callable[..., Any] = "",
     settings: dict[str, Any] | None = None,
 ) -> Call:
-    """Without a listener messages are counted and acknowledged. `settings`: consumer's fields."""
+    """Without a listener messages are counted and acknowledged. `settings`: consumer's fields.
+
+    `strategy`: "AVG" (the default), "AVG_BY_CIRCLE", "CONSISTENT_HASH", or a function
+    (group, client_id, queues, client_ids) of a cell that returns the consumer's share.
+    """
     options = {
         "topic": topic,
         "group": group,
@@ -103,6 +110,10 @@ def add_consumer(
         more["listener"] = _Name(getattr(listener, "__name__", "listener"))
     if expression != "*":
         more["expression"] = expression
+    if strategy:
+        options["strategy"] = strategy if isinstance(strategy, str) else DILL + dump(strategy)
+        name = getattr(strategy, "__name__", "")
+        more["strategy"] = _Name(name) if name else strategy
     args: dict[str, Any] = {"role": Role.CONSUMER.value, "options": options}
     if listener is not None:
         args["listener"] = dump(listener)
@@ -193,6 +204,17 @@ def snapshot(node: str) -> Call:
     return Call("snapshot", {"node": str(node)}, returns="value", patience_seconds=0.05)
 
 
+def record_bytes(node: str, place: int, size: int) -> Call:
+    if place < 0 or not 0 < size <= RECORD_BYTES_MAX:
+        raise ClusterError(
+            f"a record begins at 0 or later and has 1 to {RECORD_BYTES_MAX} bytes, "
+            f"not {size} at {place}"
+        )
+    args = {"place": place, "size": size}
+    asked = {"node": str(node), "op": "record_bytes", "args": args}
+    return Call("node", asked, returns="bytes")
+
+
 def listening(on: bool) -> Call:
     return Call("listening", {"on": on})
 
@@ -211,7 +233,7 @@ VERBS: dict[str, Callable[..., Call]] = {
     for verb in (
         create_topic, add_producer, add_consumer, send, kill, terminate, pause, resume, restart,
         remove, power_cut, cut, heal, set_pace, set_rate, set_work_millis, set_knob, snapshot,
-        reset,
+        record_bytes, reset,
     )
 }  # fmt: skip
 

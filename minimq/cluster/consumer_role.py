@@ -5,15 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from minimq.client.consumer.allocate_message_queue_strategy import (
+    AllocateMessageQueueAveragely,
+    AllocateMessageQueueAveragelyByCircle,
+    AllocateMessageQueueConsistentHash,
+    AllocateMessageQueueStrategy,
+    FunctionStrategy,
+)
 from minimq.client.consumer.listener import ConsumeConcurrentlyStatus
 from minimq.client.consumer.mq_push_consumer import DefaultMQPushConsumer
+from minimq.cluster.listener import DILL, load
 from minimq.common.host import Host
 from minimq.errors import ClusterError
+
+STRATEGIES: dict[str, Callable[[], AllocateMessageQueueStrategy]] = {
+    strategy.name: strategy
+    for strategy in (
+        AllocateMessageQueueAveragely,
+        AllocateMessageQueueAveragelyByCircle,
+        AllocateMessageQueueConsistentHash,
+    )
+}
 
 
 def acknowledge(messages: Any, context: Any) -> ConsumeConcurrentlyStatus:
     """The listener of a consumer that was given none."""
     return ConsumeConcurrentlyStatus.CONSUME_SUCCESS
+
+
+def strategy_of(text: str) -> AllocateMessageQueueStrategy:
+    """By RocketMQ's name, or a function of the learner's."""
+    if text.startswith(DILL):
+        return FunctionStrategy(load(text.removeprefix(DILL)))
+    if text not in STRATEGIES:
+        raise ClusterError(f"unknown strategy {text!r}; there are: {', '.join(STRATEGIES)}")
+    return STRATEGIES[text]()
 
 
 class ConsumerRunner:
@@ -28,6 +54,7 @@ class ConsumerRunner:
             namesrv_addr=options["namesrv_addr"],
             instance_name=self.name,
             work_millis=options["work_millis"],
+            allocate_message_queue_strategy=strategy_of(options.get("strategy") or "AVG"),
             **options["client"],
         )
         self.consumer.subscribe(self.topic, options["expression"])

@@ -13,6 +13,8 @@ from typing import Any
 
 from minimq.errors import ClusterError, MiniMQError
 
+DILL = "dill:"
+"""In front of a function where a name may stand as well."""
 LISTENER_BYTES_MAX = 8 * 1024 * 1024
 """A bigger one has caught a data set by accident."""
 

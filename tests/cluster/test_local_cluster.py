@@ -390,3 +390,35 @@ def test_a_folder_of_the_learners_is_kept(tmp_path):
         assert cluster.run_folder == str(folder)
     assert (folder / "nodes" / "broker-a" / "config" / "topics.json").exists()
     assert "cluster.ready" in (folder / "run.jsonl").read_text()
+
+
+def last_first(group, client_id, queues, members):
+    """A rule of the test's own: the last member has everything."""
+    return list(queues) if client_id == max(members) else []
+
+
+def shares(cluster):
+    done = cluster.events.named("rebalance.complete")
+    return {e.process: e.fields["mine"].split() for e in done if e.fields["topic"] == "orders"}
+
+
+def test_a_rule_of_sharing_by_name_or_of_a_function(small):
+    small.create_topic("orders", queues=4)
+    small.add_consumer("orders", strategy="AVG_BY_CIRCLE")
+    small.add_consumer("orders", strategy="AVG_BY_CIRCLE")
+    even, odd = ["broker-a:0", "broker-a:2"], ["broker-a:1", "broker-a:3"]
+    small.wait_until(lambda: shares(small) == {"consumer-1": even, "consumer-2": odd}, timeout=10)
+    small.remove("C1")
+    small.remove("C2")
+    mine = small.add_consumer("orders", strategy=last_first)
+    small.wait_until(lambda: len(shares(small).get(mine, ())) == 4, timeout=10)
+    assert small.events.named("rebalance.started")[-1].fields["strategy"] == "last_first"
+    lines = [event.fields["line"] for event in small.events.named("cluster.action")]
+    assert 'cluster.add_consumer("orders", group="consumers", strategy=last_first)' in lines
+
+
+def test_an_unknown_rule_of_sharing_is_named(small):
+    small.add_consumer("orders", strategy="FAIR")
+    small.wait_until(lambda: small.events.named("node.failed"), timeout=10)
+    error = small.events.named("node.failed")[0].fields["error"]
+    assert "unknown strategy 'FAIR'; there are: AVG, AVG_BY_CIRCLE, CONSISTENT_HASH" in error

@@ -253,7 +253,7 @@ class _ViewsFold:
 
     def _pass_time(self, at_micros: int) -> None:
         for node in self.living & self.sums.keys():
-            members = str(self.sums[node].fields["members"]).split()
+            members = str(self.sums[node].fields["members"]).replace(",", " ").split()
             if {self.clients.get(member, member) for member in members} != self.living:
                 self.wrong[node] = self.wrong.get(node, 0) + max(0, at_micros - self._at)
         self._at = at_micros

@@ -1,4 +1,4 @@
-// Predict, Check and Ledger: plain HTML from one Dict; what is typed or chosen stays over redraws.
+// Predict, Check, Goal and Ledger: plain HTML from one Dict; what is typed or chosen stays over redraws.
 const GREETED_WITHIN_MS = 4000;
 const GONE = 'No word from the kernel: buttons wait until it is back. What is stored stays in the ledger file.';
 
@@ -77,10 +77,15 @@ function ledgerCard(card, mine, send, redraw) {
     html('div', {class: 'mq-row'}, cardButton('Read again', () => send({do: 'refresh'})), html('span', {class: 'mq-dim mq-right'}, card.foot))];
 }
 
+function goalCard(card) {
+  const light = html('span', {class: `mq-light ${card.on ? 'mq-on-light' : ''}`, role: 'img', 'aria-label': card.on ? 'light on' : 'light off'});
+  return [html('div', {class: 'mq-goal'}, light, html('div', {}, html('div', {class: 'mq-question', style: 'margin:0'}, card.text), html('div', {class: 'mq-sentence'}, ...rich(card.say))))];
+}
+
 function openCard(model, el) {
   const root = html('div', {class: 'minimq', 'data-lm-suppress-shortcuts': 'true'}), host = html('div', {class: 'mq-learn', role: 'group'}), heard = html('div', {class: 'mq-heard', role: 'status', 'aria-live': 'polite'});
   root.append(host, heard); el.append(root);
-  const mine = {}, makers = {predict: predictCard, check: checkCard, ledger: ledgerCard};
+  const mine = {}, makers = {predict: predictCard, check: checkCard, ledger: ledgerCard, goal: goalCard};
   let timer = 0, gone = false;
   const lost = () => { timer = 0; if (kernelLives(model)) { timer = setTimeout(lost, GREETED_WITHIN_MS); return; } gone = true; draw(); };
   const greet = () => { clearTimeout(timer); timer = setTimeout(lost, GREETED_WITHIN_MS); try { model.send({do: 'hello'}); } catch { lost(); } };

@@ -1,4 +1,4 @@
-"""Which messages were handed to a listener a second time, by another consumer.
+"""Which messages were handed to a listener a second time, by another process.
 
 A retry after a failure travels in another topic, so a repeated offset of the same queue means that
 a new owner started before the position the old one had reached.
@@ -10,6 +10,8 @@ from minimq.telemetry.event import Event
 from widgets.view.names import Queue, is_lesson_topic
 
 QUEUES_MAX = 1024
+DEAD = "†"
+"""Stands for all processes that are gone: one that is started again under its name is another."""
 
 
 class RepeatModel:
@@ -21,6 +23,8 @@ class RepeatModel:
         self._reached: dict[tuple[str, Queue], dict[str, int]] = {}
 
     def apply(self, event: Event) -> None:
+        if event.name == "node.exited":
+            self._bury(str(event.fields["node"]))
         if event.name != "consumer.listener.started":
             return
         fields = event.fields
@@ -35,6 +39,11 @@ class RepeatModel:
         """The first offset that nobody (or nobody but one) had in a listener."""
         reached = self._reached.get((topic, queue), {})
         return max((until for node, until in reached.items() if node != but), default=0)
+
+    def _bury(self, node: str) -> None:
+        for reached in self._reached.values():
+            if node in reached:
+                reached[DEAD] = max(reached.get(DEAD, 0), reached.pop(node))
 
     def _started(self, key: tuple[str, Queue], node: str, start: int, end: int) -> None:
         reached = self._reached.setdefault(key, {})

@@ -94,15 +94,22 @@ SENTENCES: dict[str, str] = {
     "window.limited": "{who} pulls no more from {queue}: **{why}**. It asks again in {delay}.",
     # -- passport
     "passport.empty": "No message yet. Send one, then its way is drawn here.",
+    "passport.unknown": "Nothing was told of this message: its details flowed while nobody looked.",
     "passport.sent": "It was sent {age} ago. No broker has answered yet.",
+    "passport.unsent": "It was sent {age} ago, and no broker took it: {status}.",
     "passport.stored": "It is stored in {queue} at byte {byte}. No consumer has it yet.",
-    "passport.running": "**{who}** has it in the listener since {age}.",
-    "passport.done": "**{who}** finished it {total} after it was sent. {copies}",
+    "passport.running": "**{who}** has had it in the listener for {age}.",
+    "passport.done": "**{who}** finished it{tries}, {total} after it was sent. {copies}",
     "passport.failed": "The listener of **{who}** failed on it, try {tries}. {copies}",
-    "passport.delayed": "The listener of **{who}** failed on it. It waits in the "
-    "delay topic, level "
-    "{level}. {copies}",
+    "passport.due": "The listener of {who} failed on it. Its newest copy is due and waits in the "
+    "retry topic for a consumer. {copies}",
+    "passport.delayed": "The listener of **{who}** failed on it, try {tries}. It is now copy "
+    "{number} in the delay topic, due in **{due}** ({whole} at ×1). {copies}",
+    "passport.delayed_first": "It was sent with a delay: it is copy {number} in the delay topic, "
+    "due in **{due}** ({whole} at ×1). {copies}",
     "passport.dead": "Its tries are used up: it lies in **{topic}**, where nobody reads. {copies}",
+    "passport.missing": "Of {what} nothing was told: details flow only while somebody looks.",
+    "passport.lost": "{lost} events were lost on the way here, so a step may be missing.",
     # -- event log
     "log.empty": "Nothing has happened yet.",
     "log.newest": "{text}",
@@ -118,6 +125,8 @@ SENTENCES: dict[str, str] = {
     "check.fail": "Not yet. {held} of {all} rules hold.",
     "check.before": "Not judged yet.",
     "check.nothing": "Nothing to judge: {reason}",
+    "goal.open": "Still missing: {missing}.",
+    "goal.reached": "**The light is on.** {done}",
     "ledger.empty": "No prediction is stored yet.",
     "ledger.open": "{many} without an outcome yet.",
     "ledger.calibrated": "You were right in {right} of {all}, and never sure and wrong. ",
