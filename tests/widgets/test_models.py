@@ -8,11 +8,11 @@ from tests.widgets.story import GROUP, START, TOPIC, FakeCluster, Script, cluste
 from widgets import LongPollView, OffsetView, ProcessQueueView, RouteView, StoreXray
 from widgets.process_queue_view import parse_queue
 from widgets.view.event_log import LINES_MAX, EventLogModel
+from widgets.view.journey import MESSAGES_MAX, JourneyModel
 from widgets.view.long_poll import HOLDS_PER_QUEUE_MAX, PENDING_MAX, LongPollModel
 from widgets.view.names import Queue
 from widgets.view.numbers import between, duration
 from widgets.view.offsets import MESSAGES_PER_QUEUE_MAX, Lag, OffsetModel
-from widgets.view.passport import MESSAGES_MAX, PassportModel
 from widgets.view.store import Record, record_fields
 from widgets.view.traffic import DOTS_MAX, TrafficModel
 
@@ -233,7 +233,7 @@ def test_no_fold_grows_without_bound() -> None:
         script.emit("broker-a", "store.message.appended", **stored)
         script.emit("cluster", "link.cut", node="a", peer=f"p{number}", direction="both")
         hold(script, number / 100, number)
-    models = (OffsetModel(), LongPollModel(), PassportModel(), TrafficModel(), EventLogModel())
+    models = (OffsetModel(), LongPollModel(), JourneyModel(), TrafficModel(), EventLogModel())
     for event in script.done():
         for model in models:
             model.apply(event)
