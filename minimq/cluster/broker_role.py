@@ -43,8 +43,17 @@ class BrokerRunner:
             await self.create_topic(**args)
         elif op == "set_knob":
             self.controller.set_knob(args["name"], args["value"])
+        elif op == "record_bytes":
+            return self.record_bytes(**args)
         else:
             raise ClusterError(f"{op} means nothing to a broker")
+
+    def record_bytes(self, place: int, size: int) -> str:
+        """Bytes of the commit log as hex, because they travel as JSON."""
+        view = self.controller.message_store.select_one_message_bytes(place, size)
+        if view is None:
+            raise ClusterError(f"there are no {size} bytes at {place} in the log")
+        return bytes(view).hex()
 
     async def create_topic(self, topic: str, queues: int, perm: int = 6) -> None:
         """As `mqadmin updateTopic` does, but done only when the name servers know it."""

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -200,6 +201,17 @@ class Cluster(ABC):
         found: dict[str, Any] = self._do(calls.snapshot(node))
         return found
 
+    def record_bytes(self, node: str, place: int, size: int) -> bytes:
+        """`size` bytes of a broker's commit log from `place`, asked of its process."""
+        found: bytes = self._do(calls.record_bytes(node, place, size))
+        return found
+
+    def node_folder(self, node: str) -> Path:
+        """Where the files of a node lie on this machine."""
+        if self.simulated:
+            raise ClusterError("a simulated node keeps its files in memory")
+        return Path(self.run_folder, "nodes", self.node(node).name)
+
     def reports(self, node: str) -> list[Any]:
         """What a consumer's listener handed to `context.report`, oldest first."""
         with self._lock:
@@ -281,6 +293,8 @@ class Cluster(ABC):
                 return self._node(self._infos[value])
         if call.returns == "sent":
             return Sent(**value)
+        if call.returns == "bytes":
+            return bytes.fromhex(value)
         return value if call.returns == "value" else None
 
     def _node(self, info: NodeInfo) -> Node:

@@ -21,7 +21,9 @@ SNAPSHOT_PATIENCE_SECONDS = 0.045
 """A snapshot never blocks longer than 50 ms; then the last known one is given."""
 SNAPSHOT_REFRESH_SECONDS = 1.0
 """How often the last known snapshots are renewed while somebody looks."""
-NODE_OPS = ("set_rate", "set_work_millis", "set_knob", "send")
+KEPT_OPS = ("set_rate", "set_work_millis", "set_knob")
+"""What a restart shall keep."""
+NODE_OPS = (*KEPT_OPS, "send", "record_bytes")
 
 
 class Director(Lifecycle):
@@ -164,9 +166,9 @@ class Director(Lifecycle):
             raise ClusterError(f"unknown operation {op!r}")
         if not record.life.alive:
             raise ClusterError(f"{record.name} is dead")
-        if op != "send":  # what a restart shall keep
+        if op in KEPT_OPS:
             record.options.setdefault("calls", {})[f"{op} {args.get('name', '')}"] = [op, args]
-        if record.state is NodeState.STARTING and op == "send":
+        if record.state is NodeState.STARTING and op not in KEPT_OPS:
             self._pending.append(lambda: self._once_serving(record, op, args, reply))
         elif record.start_sent:
             self.nodes.ask(record, op, args, reply)
