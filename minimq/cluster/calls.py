@@ -91,21 +91,24 @@ def add_consumer(
     *,
     expression: str = "*",
     strategy: str | Callable[..., Any] = "",
+    orderly: bool = False,
     settings: dict[str, Any] | None = None,
 ) -> Call:
     """Without a listener messages are counted and acknowledged. `settings`: consumer's fields.
 
     `strategy`: "AVG" (the default), "AVG_BY_CIRCLE", "CONSISTENT_HASH", or a function
     (group, client_id, queues, client_ids) of a cell that returns the consumer's share.
+    `orderly`: each queue's messages one after the other, under a lock at the broker.
     """
     options = {
         "topic": topic,
         "group": group,
         "work_millis": checked_work(work_millis),
         "expression": expression,
+        "orderly": orderly,
         "client": settings or {},
     }
-    more = _given(work_millis=work_millis, settings=settings)
+    more = _given(work_millis=work_millis, orderly=orderly, settings=settings)
     if listener is not None:
         more["listener"] = _Name(getattr(listener, "__name__", "listener"))
     if expression != "*":

@@ -12,12 +12,18 @@ from minimq.client.consumer.allocate_message_queue_strategy import (
     AllocateMessageQueueStrategy,
     FunctionStrategy,
 )
-from minimq.client.consumer.listener import ConsumeConcurrentlyStatus
+from minimq.client.consumer.listener import ConsumeConcurrentlyStatus, ConsumeOrderlyStatus
 from minimq.client.consumer.mq_push_consumer import DefaultMQPushConsumer
 from minimq.cluster.listener import DILL, load
 from minimq.common.host import Host
 from minimq.errors import ClusterError
+from minimq.protocol.consumer_enums import ConsumeFromWhere, MessageModel
 
+NAMED_SETTINGS: dict[str, type[MessageModel] | type[ConsumeFromWhere]] = {
+    "message_model": MessageModel,
+    "consume_from_where": ConsumeFromWhere,
+}
+"""Settings travel as JSON: these by RocketMQ's names, or as their numbers."""
 STRATEGIES: dict[str, Callable[[], AllocateMessageQueueStrategy]] = {
     strategy.name: strategy
     for strategy in (
@@ -31,6 +37,23 @@ STRATEGIES: dict[str, Callable[[], AllocateMessageQueueStrategy]] = {
 def acknowledge(messages: Any, context: Any) -> ConsumeConcurrentlyStatus:
     """The listener of a consumer that was given none."""
     return ConsumeConcurrentlyStatus.CONSUME_SUCCESS
+
+
+def acknowledge_in_order(messages: Any, context: Any) -> ConsumeOrderlyStatus:
+    """The same for an orderly one."""
+    return ConsumeOrderlyStatus.SUCCESS
+
+
+def read_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Names such as BROADCASTING become what they name."""
+    settings = dict(given)
+    for name, kind in NAMED_SETTINGS.items():
+        value = settings.get(name)
+        if isinstance(value, str) and value not in kind.__members__:
+            raise ClusterError(f"{name} is one of {', '.join(kind.__members__)}, not {value!r}")
+        if value is not None:
+            settings[name] = kind[value] if isinstance(value, str) else kind(value)
+    return settings
 
 
 def strategy_of(text: str) -> AllocateMessageQueueStrategy:
@@ -55,10 +78,12 @@ class ConsumerRunner:
             instance_name=self.name,
             work_millis=options["work_millis"],
             allocate_message_queue_strategy=strategy_of(options.get("strategy") or "AVG"),
-            **options["client"],
+            **read_settings(options["client"]),
         )
         self.consumer.subscribe(self.topic, options["expression"])
-        self.consumer.register_message_listener(listener or acknowledge)
+        orderly = bool(options.get("orderly"))
+        chosen = listener or (acknowledge_in_order if orderly else acknowledge)
+        self.consumer.register_message_listener(chosen, orderly=orderly)
 
     async def start(self) -> str:
         await self.consumer.start()
