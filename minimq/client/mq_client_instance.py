@@ -175,6 +175,7 @@ class MQClientInstance:
         self.pull_message_service.kill()
         self.scheduler.kill()
         self.rebalance_service.kill()
+        self.client_remoting_processor.kill()
         self.mq_client_api.remoting_client.kill()
         self._manager.remove_client_factory(self.client_id)
 

@@ -123,6 +123,8 @@ class DefaultMQProducer(ProducerConfig):
         """End as SIGKILL would."""
         if self._impl is not None:
             self.service_state = ServiceState.SHUTDOWN_ALREADY
+            if self.trace_dispatcher is not None:
+                self.trace_dispatcher.kill_all()
             self._impl.stop()
             self._impl.instance.kill()
 

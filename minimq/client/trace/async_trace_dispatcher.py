@@ -31,6 +31,7 @@ class TraceProducer(Protocol):
 
     async def start(self) -> None: ...
     async def shutdown(self) -> None: ...
+    def kill(self) -> None: ...
     async def send(self, message: Message) -> Any: ...
 
 
@@ -74,6 +75,10 @@ class AsyncTraceDispatcher(ServiceTask):
             batch = [self._contexts.popleft() for _ in range(min(BATCH_SIZE, len(self._contexts)))]
             for message in pack_traces(batch, self.trace_topic):
                 await self._producer.send(message)
+
+    def kill_all(self) -> None:
+        self.kill()
+        self._producer.kill()
 
     async def shutdown(self) -> None:
         await super().shutdown()
