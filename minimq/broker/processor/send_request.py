@@ -110,8 +110,14 @@ def born_host(connection: Connection) -> bytes:
     return known
 
 
+_WAIT_OK = f"{MessageConst.PROPERTY_WAIT_STORE_MSG_OK}\x01true\x02"
+
+
 def without_wait(properties: str) -> tuple[str, bool]:
     """WAIT is for the broker alone: obeyed, and not stored."""
+    before, usual, after = properties.partition(_WAIT_OK)
+    if usual and before[-1:] in ("", "\x02") and "WAIT\x01" not in after:
+        return before + after, True  # the rest stays as it came
     table = string_to_properties(properties)
     wait = table.pop(MessageConst.PROPERTY_WAIT_STORE_MSG_OK, None)
     if wait is None:
