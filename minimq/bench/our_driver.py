@@ -49,7 +49,7 @@ class Arrivals:
         return aio.ConsumeConcurrentlyStatus.CONSUME_SUCCESS
 
     def _take(self, message: MessageExt, now: int) -> None:
-        if message.tags == WARM_UP:
+        if message.body == WARM_UP:
             self._ready()
             return
         self.began = self.began or now / 1e9
@@ -67,7 +67,7 @@ class Arrivals:
         return count, self.ended - self.began
 
 
-WARM_UP = "warm-up"
+WARM_UP = b"warm-up"
 
 
 class BlockingDriver:
@@ -79,7 +79,7 @@ class BlockingDriver:
             return act(producer)
 
     def setup(self, topic: str) -> None:
-        self._producing(lambda producer: producer.send(Message(topic, b"1", tags=WARM_UP)))
+        self._producing(lambda producer: producer.send(Message(topic, WARM_UP)))
 
     def sync(self, topic: str, seconds: float, size: int) -> Rate:
         body = stamped(size)
@@ -170,7 +170,7 @@ class AsyncDriver:
 
     def setup(self, topic: str) -> None:
         async def act(producer: aio.DefaultMQProducer) -> None:
-            await producer.send(Message(topic, b"1", tags=WARM_UP))
+            await producer.send(Message(topic, WARM_UP))
 
         self._producing(act)
 
