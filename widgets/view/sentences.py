@@ -78,6 +78,8 @@ SENTENCES: dict[str, str] = {
     "route.unheard_by": "{who} is up, and {observers} do not know it yet.",
     # -- store
     "store.empty": "The log of {broker} is empty. Send one message to see its bytes.",
+    "store.dead": "**{broker} is dead.** What it had written, {bytes}, lies in its files: its next "
+    "start reads them again.",
     "store.now": "{records} are written ({bytes}). {dispatched} {flushed}",
     "store.dispatched": "All are dispatched: consumers can see them.",
     "store.undispatched": "**{records} not dispatched**: no consumer can see them yet.",

@@ -4,52 +4,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from minimq.telemetry.event import Event
 from widgets.view import numbers
 from widgets.view.names import Queue, is_lesson_topic, queue_name
 from widgets.view.parts import Block, Mark, Parts, block
+from widgets.view.record_fields import (
+    BY_NAME,
+    Record,
+    field_note,
+    field_value,
+    record_fields,
+    tag_of,
+)
 from widgets.view.sentences import clause, say
 
 RECORDS_MAX = 400
 PAGE_BYTES = 1640
 UNIT_BYTES = 20
 QUEUES_SHOWN, UNITS_SHOWN = 8, 4
-MAGIC = 0xDAA320A7
 STRIP_TOP, STRIP = 58, 46
 FIELD_HEIGHT, FIELD_GAP = 44, 4
 UNIT_HEIGHT = 30
+UNIT_ROOMY = 190
 ROOMY = 700
-FIELDS = (
-    ("size", 4),
-    ("magic", 4),
-    ("body CRC", 4),
-    ("queue", 4),
-    ("flag", 4),
-    ("queue offset", 8),
-    ("place in log", 8),
-    ("sys flag", 4),
-    ("born at", 8),
-    ("born host", 8),
-    ("stored at", 8),
-    ("store host", 8),
-    ("retries", 4),
-    ("prepared at", 8),
-)
-"""The fixed part of a record with IPv4 hosts; body, topic and properties follow."""
-
-
-@dataclass(slots=True)
-class Record:
-    place: int
-    size: int
-    topic: str
-    queue_id: int
-    queue_offset: int
-    uniq_key: str
-    dispatched: bool = False
 
 
 class BrokerLog:
@@ -58,6 +37,15 @@ class BrokerLog:
     def __init__(self) -> None:
         self.records: deque[Record] = deque(maxlen=RECORDS_MAX)
         self.wrote = self.flushed = self.dispatched = 0
+        self.lives = True
+        self.cuts = 0
+        """How often records were lost: what is stored at their place is not what was there."""
+
+    def cut(self, end: int) -> None:
+        """A recovery ends the log here: what lay behind is gone."""
+        while self.records and self.records[-1].place >= end:
+            self.records.pop()
+            self.cuts += 1
 
     def within(self, start: int, end: int) -> list[Record]:
         return [r for r in self.records if r.place < end and r.place + r.size > start]
@@ -75,6 +63,8 @@ class StoreModel:
             "store.message.appended": self._appended,
             "store.message.dispatched": self._dispatched,
             "store.positions": self._positions,
+            "node.exited": self._exited,
+            "node.ready": self._ready,
             "cluster.reset": self._reset,
         }
 
@@ -110,9 +100,22 @@ class StoreModel:
 
     def _positions(self, event: Event) -> None:
         log, fields = self._log(event), event.fields
-        log.wrote = max(log.wrote, int(fields["wrote"] or 0))
+        log.wrote = int(fields["wrote"] or 0)
         log.flushed = int(fields["flushed"] or 0)
-        log.dispatched = max(log.dispatched, int(fields["dispatched"] or 0))
+        log.dispatched = int(fields["dispatched"] or 0)
+        log.cut(log.wrote)
+        for record in reversed(log.records):
+            if record.dispatched:
+                break
+            record.dispatched = record.place + record.size <= log.dispatched
+
+    def _exited(self, event: Event) -> None:
+        if str(event.fields["node"]) in self.logs:
+            self.logs[str(event.fields["node"])].lives = False
+
+    def _ready(self, event: Event) -> None:
+        if str(event.fields["node"]) in self.logs:
+            self.logs[str(event.fields["node"])].lives = True
 
     def _reset(self, event: Event) -> None:
         self.logs.clear()
@@ -124,6 +127,7 @@ class StorePicture:
     def __init__(self, model: StoreModel, broker: str | None = None) -> None:
         self.model, self.broker = model, broker
         self.selected: int | None = None
+        self.field: str | None = None
         self.page: int | None = None
         self.bytes_of: Callable[[str, int, int], bytes | None] = lambda broker, place, size: None
 
@@ -151,7 +155,12 @@ class StorePicture:
         if chosen is not None:
             place = min(max(places.index(chosen.place) + by, 0), len(places) - 1)
             self.selected = places[place]
-            self.page = self.selected // PAGE_BYTES
+            self.turn(self.selected // PAGE_BYTES)
+
+    def turn(self, page: int) -> None:
+        """Show this page; the last one follows the growing log."""
+        last = max(0, self.log.wrote - 1) // PAGE_BYTES
+        self.page = None if page >= last else max(0, page)
 
     # -- marks --------------------------------------------------------------------------------
     def picture(self, width: int) -> dict[str, Any]:
@@ -214,6 +223,8 @@ class StorePicture:
                 yield {**box, "fill": "@nb", "line": "@nb", **act}
             else:
                 yield {**box, "fill": "@bg", "line": "@nb", "dash": "2 3", "w": 2, **act}
+            if not is_lesson_topic(record.topic):
+                continue
             name = {
                 "k": "text",
                 "x": (left + right) / 2,
@@ -294,36 +305,20 @@ class StorePicture:
         data = self.bytes_of(self.name, record.place, record.size)
         x = 0.0
         for name, length, text in record_fields(record, data):
-            wide = max(74.0, 22 * min(length, 8) + 16.0, 8.0 * len(text) + 16, 7.6 * len(name) + 40)
-            wide = min(wide, float(width))
+            value = field_value(record, name, data) if length <= 8 else ""
+            asked = 8.0 * len(text) + (7.0 * len(value) + 16 if value else 0) + 16
+            wide = min(max(74.0, asked, 7.6 * len(name) + 40), float(width))
             if x + wide > width:
                 x, y = 0.0, y + FIELD_HEIGHT + FIELD_GAP
-            marks.append(
-                {
-                    "k": "rect",
-                    "x0": x,
-                    "x1": x + wide - 3,
-                    "y0": y,
-                    "y1": y + FIELD_HEIGHT,
-                    "fill": "@panel",
-                    "line": "@line",
-                    "w": 1,
-                }
-            )
-            marks.append({"k": "text", "x": x + 7, "y": y + 13, "t": name, "b": True})
-            marks.append(
-                {
-                    "k": "text",
-                    "x": x + wide - 9,
-                    "y": y + 13,
-                    "t": str(length),
-                    "a": "end",
-                    "dim": True,
-                }
-            )
-            marks.append({"k": "text", "x": x + 7, "y": y + 31, "t": text, "mono": True})
+            marks += _field_marks(name, length, text, value, x, y, wide, name == self.field)
             x += wide
-        return y + FIELD_HEIGHT + 10
+        y += FIELD_HEIGHT + 10
+        if self.field in BY_NAME:
+            said, line = field_note(record, self.field, data)
+            marks.append({"k": "text", "x": 0, "y": y + 8, "t": said, "b": True})
+            marks.append({"k": "text", "x": 0, "y": y + 26, "t": line, "mono": True, "dim": True})
+            y += 42
+        return y
 
     def _units(self, marks: list[Mark], chosen: Record | None, width: int, y: float) -> float:
         by_queue: dict[Queue, list[Record]] = {}
@@ -339,7 +334,9 @@ class StorePicture:
                 {"k": "text", "x": 0, "y": y + UNIT_HEIGHT / 2, "t": queue_name(queue), "b": True}
             )
             for place, record in enumerate(records[first : first + UNITS_SHOWN]):
-                marks += _unit_marks(record, 52 + place * step, y, step - 6, record is chosen)
+                tag = tag_of(record, self.bytes_of(self.name, record.place, record.size))
+                left = 52 + place * step
+                marks += _unit_marks(record, tag, left, y, step - 6, record is chosen)
             y += UNIT_HEIGHT + 8
         return y
 
@@ -372,6 +369,9 @@ class StorePicture:
         loose = log.wrote - log.flushed
         size = numbers.many(loose, "byte")
         flushed = clause("store.unflushed", bytes=size) if loose else clause("store.flushed")
+        if not log.lives:
+            gone = say("store.dead", broker=self.name, bytes=numbers.many(log.wrote, "byte"))
+            return gone
         more = "" if len(log.records) < RECORDS_MAX else "more than "
         records = more + numbers.many(len(log.records), "message")
         return say(
@@ -383,86 +383,45 @@ class StorePicture:
         )
 
 
-def record_fields(record: Record, data: bytes | None) -> list[tuple[str, int, str]]:
-    """Name, length and hex of each field; the lengths add up to the record."""
-    known = {
-        "size": record.size,
-        "magic": MAGIC,
-        "queue": record.queue_id,
-        "queue offset": record.queue_offset,
-        "place in log": record.place,
-    }
-    made: list[tuple[str, int, str]] = []
-    place = 0
-    for name, length in FIELDS:
-        raw = data[place : place + length] if data else None
-        if raw is None and name in known:
-            raw = known[name].to_bytes(length, "big")
-        made.append((name, length, raw.hex(" ") if raw else "·· " * 2 + "not fetched"))
-        place += length
-    made += _variable_fields(record, data, place)
-    return made
+def _field_marks(
+    name: str, length: int, text: str, value: str, x: float, y: float, wide: float, chosen: bool
+) -> Iterable[Mark]:
+    act = {"act": {"do": "field", "name": name}, "tip": f"{name}: click for its line"}
+    box: Mark = {"k": "rect", "x0": x, "x1": x + wide - 3, "y0": y, "y1": y + FIELD_HEIGHT}
+    ring = {"line": "@ink", "w": 3} if chosen else {"line": "@line", "w": 1}
+    yield {**box, "fill": "@panel", **ring, **act}
+    yield {"k": "text", "x": x + 7, "y": y + 13, "t": name, "b": True}
+    right: Mark = {"k": "text", "x": x + wide - 9, "a": "end", "dim": True}
+    yield {**right, "y": y + 13, "t": str(length)}
+    yield {"k": "text", "x": x + 7, "y": y + 31, "t": text, "mono": True}
+    if value:
+        yield {**right, "y": y + 31, "t": value}
 
 
-def _variable_fields(record: Record, data: bytes | None, place: int) -> list[tuple[str, int, str]]:
-    """Body with its 4-byte length, topic with 1, properties with 2."""
-    if not data:
-        topic = 1 + len(record.topic.encode())
-        text = record.topic.encode()[:8].hex(" ")
-        rest = record.size - place - topic
-        return [
-            ("topic", topic, f"{len(record.topic):02x} {text}"),
-            ("body and properties", rest, "not fetched"),
-        ]
-    body = 4 + int.from_bytes(data[place : place + 4], "big")
-    topic = 1 + data[place + body]
-    pieces = (("body", body), ("topic", topic), ("properties", record.size - place - body - topic))
-    made = []
-    for name, length in pieces:
-        raw = data[place : place + length]
-        made.append((name, length, raw[:16].hex(" ") + (" …" if length > 16 else "")))
-        place += length
-    return made
-
-
-def _unit_marks(record: Record, x: float, y: float, width: float, chosen: bool) -> Iterable[Mark]:
-    box = {"k": "rect", "x0": x, "x1": x + width, "y0": y, "y1": y + UNIT_HEIGHT}
+def _unit_marks(
+    record: Record, tag: str, x: float, y: float, width: float, chosen: bool
+) -> Iterable[Mark]:
+    """One unit: place and number, size, hash of the tag."""
+    box: Mark = {"k": "rect", "x0": x, "x1": x + width, "y0": y, "y1": y + UNIT_HEIGHT}
     middle = y + UNIT_HEIGHT / 2
     if not record.dispatched:
         yield {**box, "line": "@ink", "dash": "4 3"}
-        yield {
-            "k": "text",
-            "x": x + 8,
-            "y": middle,
-            "t": f"#{record.queue_offset}: not here yet",
-            "small": True,
-        }
+        words = f"#{record.queue_offset}: in the log, not here yet"
+        if width < UNIT_ROOMY:
+            words = f"#{record.queue_offset}: not here yet"
+        yield {"k": "text", "x": x + 8, "y": middle, "t": words, "small": True}
         return
+    ring = {"line": "@ink", "w": 3} if chosen else {"line": "@line", "w": 1}
     act = {"act": {"do": "select", "at": record.place}, "tip": record.uniq_key}
-    yield {
-        **box,
-        "fill": "@panel",
-        "line": "@ink" if chosen else "@line",
-        "w": 3 if chosen else 1,
-        **act,
-    }
-    yield {"k": "text", "x": x + 7, "y": middle, "t": str(record.place), "mono": True, "b": True}
-    yield {
-        "k": "text",
-        "x": x + width * 0.62,
-        "y": middle,
-        "t": f"#{record.queue_offset}",
-        "a": "end",
-        "dim": True,
-        "small": True,
-    }
-    yield {
-        "k": "line",
-        "x0": x + width * 0.66,
-        "x1": x + width * 0.66,
-        "y0": y,
-        "y1": y + UNIT_HEIGHT,
-        "line": "@line",
-        "w": 1,
-    }
-    yield {"k": "text", "x": x + width * 0.7, "y": middle, "t": str(record.size), "mono": True}
+    yield {**box, "fill": "@panel", **ring, **act}
+    size_at, tag_at = x + width * 0.44, x + width * 0.61
+    for edge in (size_at, tag_at):
+        yield {"k": "line", "x0": edge, "x1": edge, "y0": y, "y1": y + UNIT_HEIGHT,
+               "line": "@line", "w": 1}  # fmt: skip
+    yield {"k": "text", "x": x + 6, "y": middle, "t": str(record.place), "mono": True, "b": True}
+    number = f"#{record.queue_offset}"
+    yield {"k": "text", "x": size_at - 4, "y": middle, "t": number, "a": "end", "dim": True,
+           "small": True}  # fmt: skip
+    yield {"k": "text", "x": size_at + 4, "y": middle, "t": str(record.size), "mono": True}
+    yield {"k": "text", "x": tag_at + 4, "y": middle, "t": tag, "mono": True, "small": True,
+           "fit": x + width - 2}  # fmt: skip
