@@ -25,8 +25,8 @@ CONFIGS = [
     ("Every client", "minimq.client.client_config", "ClientConfig"),
     ("Producer", "minimq.client.producer.producer_config", "ProducerConfig"),
     ("Push consumer", "minimq.client.consumer.consumer_config", "PushConsumerConfig"),
-    ("Pull consumer", "minimq.client.consumer.mq_pull_consumer", "PullConsumerConfig"),
-    ("Lite pull consumer", "minimq.client.consumer.lite_pull_consumer", "LitePullConsumerConfig"),
+    ("Pull consumer", "minimq.client.consumer.rebalance_pull", "PullConsumerConfig"),
+    ("Lite pull consumer", "minimq.client.consumer.lite_pull_config", "LitePullConsumerConfig"),
 ]
 
 

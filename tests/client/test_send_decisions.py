@@ -173,7 +173,8 @@ def test_a_broker_without_write_queues_is_forgotten():
     strategy.send_latency_fault_enable = True
     strategy.update_fault_item("gone", 1, True, 0)
     strategy.update_fault_item("a", 1, True, 0)
-    strategy.latency_fault_tolerance.pick_one_at_least = lambda now_millis: "gone"  # type: ignore[method-assign]
+    table = strategy.latency_fault_tolerance
+    table.pick_one_at_least = lambda now_millis: "gone"  # type: ignore[method-assign]
     assert strategy.select_one_message_queue(TopicPublishInfo((A,), {"a": 1}), None, 1) == A
     assert "gone" not in strategy.latency_fault_tolerance.fault_item_table
 

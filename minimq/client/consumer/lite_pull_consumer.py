@@ -1,7 +1,6 @@
 """Pull in the background, poll in the foreground; queues by subscription or by hand.
 
-Java:    client.consumer.DefaultLitePullConsumer, DefaultLitePullConsumerImpl,
-         RebalanceLitePullImpl
+Java:    client.consumer.DefaultLitePullConsumer, DefaultLitePullConsumerImpl
 Differs: one task per queue instead of 20 threads for all, so that more than 20 held pulls starve
          nobody.
 """
@@ -11,19 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from minimq.client.client_config import ClientConfig
-from minimq.client.consumer.allocate_message_queue_strategy import (
-    AllocateMessageQueueAveragely,
-    AllocateMessageQueueStrategy,
-)
 from minimq.client.consumer.assigned_message_queue import (
     UNKNOWN,
     AssignedMessageQueue,
     MessageQueueState,
 )
+from minimq.client.consumer.lite_pull_config import LitePullConsumerConfig
 from minimq.client.consumer.message_selector import MessageSelector
 from minimq.client.consumer.offset_store import (
     BROKER_FAILED,
@@ -35,9 +29,8 @@ from minimq.client.consumer.offset_store import (
 from minimq.client.consumer.process_queue import ProcessQueue
 from minimq.client.consumer.pull_api_wrapper import Pull, PullAPIWrapper
 from minimq.client.consumer.pull_from_where import PullFromWhere
-from minimq.client.consumer.pull_request import PullRequest
 from minimq.client.consumer.pull_result import PullStatus
-from minimq.client.consumer.rebalance import RebalanceImpl
+from minimq.client.consumer.rebalance_lite_pull import RebalanceLitePull
 from minimq.client.mq_admin import MQAdmin
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
@@ -52,7 +45,6 @@ from minimq.common.sys_flag import PullSysFlag, build_pull_sys_flag
 from minimq.errors import MiniMQError, MQClientError
 from minimq.protocol.client_body import ConsumerRunningInfo
 from minimq.protocol.consumer_enums import (
-    ConsumeFromWhere,
     ConsumeType,
     ExpressionType,
     MessageModel,
@@ -69,90 +61,12 @@ SERVICE = "PullTask"
 TopicListener = Callable[[str, list[MessageQueue]], None]
 
 
-@dataclass(kw_only=True, eq=False)
-class LitePullConsumerConfig(ClientConfig):
-    """Times in milliseconds, `pull_threshold_size_for_queue` in MiB."""
-
-    consumer_group: str = DEFAULT_CONSUMER_GROUP
-    """Consumers that share queues and positions."""
-    message_model: MessageModel = MessageModel.CLUSTERING
-    """CLUSTERING: each message to one member; BROADCASTING: to all."""
-    consume_from_where: ConsumeFromWhere = ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET
-    """Where a queue begins for which the group has no position yet."""
-    consume_timestamp: str = ""
-    """yyyyMMddHHmmss in local time, for CONSUME_FROM_TIMESTAMP."""
-    auto_commit: bool = True
-    """Whether poll notes the positions by itself."""
-    auto_commit_interval_millis: int = 5_000
-    """Between two such notes."""
-    pull_batch_size: int = 10
-    """Messages that one pull asks for."""
-    pull_threshold_for_all: int = 10_000
-    """Cached messages of all queues that stop pulling."""
-    pull_threshold_for_queue: int = 1_000
-    """Cached messages of a queue that stop pulling."""
-    pull_threshold_size_for_queue: int = 100
-    """MiB cached of a queue that stop pulling."""
-    consume_max_span: int = 2_000
-    """Offsets between first and last cached message that stop pulling."""
-    poll_timeout_millis: int = 5_000
-    """How long poll waits when nothing is there."""
-    topic_metadata_check_interval_millis: int = 30_000
-    """Between two looks at whether a topic has other queues."""
-    broker_suspend_max_time_millis: int = 20_000
-    """How long a broker may hold a pull that finds nothing."""
-    consumer_timeout_millis_when_suspend: int = 30_000
-    """Patience with a pull that may be held."""
-    local_offset_store_dir: str = ".rocketmq_offsets"
-    """Below it, a broadcasting client keeps its positions."""
-    allocate_message_queue_strategy: AllocateMessageQueueStrategy = field(
-        default_factory=AllocateMessageQueueAveragely
-    )
-    """How members divide the queues; all must use the same."""
-
-
 class _Found(NamedTuple):
     """Java: ConsumeRequest: what one pull brought, waiting to be polled."""
 
     messages: Sequence[MessageExt]
     mq: MessageQueue
     process_queue: ProcessQueue
-
-
-class RebalanceLitePull(RebalanceImpl):
-    consume_type = ConsumeType.CONSUME_ACTIVELY
-
-    def __init__(self, instance: MQClientInstance, consumer: DefaultLitePullConsumer) -> None:
-        super().__init__(
-            instance,
-            consumer.consumer_group,
-            consumer.message_model,
-            consumer.allocate_message_queue_strategy,
-        )
-        self._consumer = consumer
-
-    async def message_queue_changed(
-        self, topic: str, all_queues: Sequence[MessageQueue], mine: Sequence[MessageQueue]
-    ) -> None:
-        subscription = self.subscription_inner.get(topic)
-        if subscription is not None:
-            subscription.sub_version = self._now_millis()
-        self._consumer.take_over(topic, mine)
-        await self.instance.send_heartbeat_to_all_broker_with_lock()
-
-    async def remove_unnecessary_message_queue(self, mq: MessageQueue, pq: ProcessQueue) -> bool:
-        await self._consumer.offset_store.persist(mq, "drop")
-        self._consumer.offset_store.remove_offset(mq)
-        return True
-
-    async def remove_dirty_offset(self, mq: MessageQueue) -> None:
-        self._consumer.offset_store.remove_offset(mq)
-
-    async def compute_pull_from_where(self, mq: MessageQueue) -> int:
-        return await self._consumer.compute_pull_from_where(mq)
-
-    def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
-        """The tasks of the queues pull."""
 
 
 class DefaultLitePullConsumer(LitePullConsumerConfig):

@@ -1,6 +1,6 @@
 """The user asks for messages and keeps the positions.
 
-Java:    client.consumer.DefaultMQPullConsumer, DefaultMQPullConsumerImpl, RebalancePullImpl
+Java:    client.consumer.DefaultMQPullConsumer, DefaultMQPullConsumerImpl
 Posts:   RocketMQ消费者消费消息, 简单了解DefaultMQPullConsumer的启动流程
 Differs: a position noted by the user outlives the rebalance that first sees its queue, and all
          noted positions are reported; Java forgets those it was not allocated.
@@ -8,26 +8,21 @@ Differs: a position noted by the user outlives the rebalance that first sees its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Self
 
-from minimq.client.client_config import ClientConfig
-from minimq.client.consumer.allocate_message_queue_strategy import (
-    AllocateMessageQueueAveragely,
-    AllocateMessageQueueStrategy,
-)
 from minimq.client.consumer.offset_store import (
     LocalFileOffsetStore,
     OffsetStore,
     ReadOffsetType,
     RemoteBrokerOffsetStore,
 )
-from minimq.client.consumer.process_queue import ProcessQueue
 from minimq.client.consumer.pull_api_wrapper import Pull, PullAPIWrapper
-from minimq.client.consumer.pull_request import PullRequest
 from minimq.client.consumer.pull_result import PullResult
-from minimq.client.consumer.rebalance import RebalanceImpl
+from minimq.client.consumer.rebalance_pull import (
+    MessageQueueListener,
+    PullConsumerConfig,
+    RebalancePull,
+)
 from minimq.client.consumer.send_message_back import send_message_back
 from minimq.client.mq_admin import MQAdmin
 from minimq.client.mq_client_instance import MQClientInstance
@@ -45,76 +40,6 @@ from minimq.protocol.consumer_enums import ConsumeFromWhere, ConsumeType, Messag
 from minimq.protocol.filter_api import build_subscription_data
 from minimq.protocol.subscription_data import SUB_ALL, SubscriptionData
 from minimq.remoting.remoting_client import RPCHook
-
-MessageQueueListener = Callable[[str, Sequence[MessageQueue], Sequence[MessageQueue]], None]
-"""Gets topic, all queues, my queues, when they change."""
-
-
-@dataclass(kw_only=True, eq=False)
-class PullConsumerConfig(ClientConfig):
-    """Times in milliseconds."""
-
-    consumer_group: str = DEFAULT_CONSUMER_GROUP
-    """Consumers that share queues and positions."""
-    message_model: MessageModel = MessageModel.CLUSTERING
-    """CLUSTERING: each message to one member; BROADCASTING: to all."""
-    broker_suspend_max_time_millis: int = 20_000
-    """How long a broker may hold a pull that finds nothing."""
-    consumer_timeout_millis_when_suspend: int = 30_000
-    """Patience with a pull that may be held."""
-    consumer_pull_timeout_millis: int = 10_000
-    """Patience with a pull that may not be held."""
-    max_reconsume_times: int = 16
-    """Retries before a message becomes a dead letter; -1: 16, in order: no end."""
-    local_offset_store_dir: str = ".rocketmq_offsets"
-    """Below it, a broadcasting client keeps its positions."""
-    allocate_message_queue_strategy: AllocateMessageQueueStrategy = field(
-        default_factory=AllocateMessageQueueAveragely
-    )
-    """How members divide the queues; all must use the same."""
-
-
-class RebalancePull(RebalanceImpl):
-    """Only tells the user which queues are his; nothing is pulled by itself."""
-
-    consume_type = ConsumeType.CONSUME_ACTIVELY
-
-    def __init__(
-        self,
-        instance: MQClientInstance,
-        config: PullConsumerConfig,
-        offset_store: OffsetStore,
-        listeners: dict[str, MessageQueueListener],
-    ) -> None:
-        super().__init__(
-            instance,
-            config.consumer_group,
-            config.message_model,
-            config.allocate_message_queue_strategy,
-        )
-        self._offset_store = offset_store
-        self._listeners = listeners
-
-    async def message_queue_changed(
-        self, topic: str, all_queues: Sequence[MessageQueue], mine: Sequence[MessageQueue]
-    ) -> None:
-        listener = self._listeners.get(topic)
-        if listener is not None:
-            listener(topic, all_queues, mine)
-
-    async def remove_unnecessary_message_queue(self, mq: MessageQueue, pq: ProcessQueue) -> bool:
-        await self._offset_store.persist(mq, "drop")
-        self._offset_store.remove_offset(mq)
-        return True
-
-    async def remove_dirty_offset(self, mq: MessageQueue) -> None:
-        """Nothing: what the user noted before the first rebalance is no dirt."""
-
-    async def compute_pull_from_where(self, mq: MessageQueue) -> int:
-        return 0
-
-    def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
-        """The user pulls."""
 
 
 class DefaultMQPullConsumer(PullConsumerConfig):
