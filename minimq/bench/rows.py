@@ -46,6 +46,12 @@ class Subject:
     def do(self, task: str, topic: str, **arguments: Any) -> Any:
         return self.begin(task, topic, **arguments).result()
 
+    def of_cluster(self, task: str, **arguments: Any) -> Any:
+        """A cluster of its own, on any core."""
+        arguments["topic"] = f"bench{next(TOPICS)}"
+        task_process = Task("cluster", "", task, arguments, self._folder, Pins(None))
+        return task_process.result()
+
     def new_topic(self) -> str:
         topic = f"bench{next(TOPICS)}"
         self.do("setup", topic)
@@ -116,18 +122,31 @@ def round_trips(subject: Subject) -> Values:
     return _latencies(subject.do("round_trips", "", **arguments))
 
 
+def start(subject: Subject) -> Values:
+    return {"cluster start": subject.of_cluster("start")}
+
+
+def watched(subject: Subject) -> Values:
+    """What one viewer takes of windowed sends."""
+    seconds, size = subject.scale.seconds, BODY_BYTES
+    alone, viewed = subject.of_cluster("watched", seconds=seconds, size=size, width=WINDOW)
+    return {"one viewer takes": max(100 * (1 - viewed / alone), 0.0)}
+
+
 def _latencies(nanos: list[int]) -> Values:
     cuts = statistics.quantiles(nanos, n=100)
     return {"wake-up p50": cuts[49] / 1e3, "wake-up p99": cuts[98] / 1e3}
 
 
 class Row(NamedTuple):
-    """`peers` None: all; `wanted`: ratio to a peer that is good enough to land, and the goal."""
+    """`wanted`: ratio to a peer that is good enough to land, and the goal; `limits`: the same for
+    the figure itself."""
 
     title: str
     unit: str
     wanted: tuple[tuple[str, float, float], ...] = ()
     less_is_better: bool = False
+    limits: tuple[float, float] | None = None
 
 
 ROWS = (
@@ -138,7 +157,9 @@ ROWS = (
     Row("produce + consume", "msg/s", (("redis", 0.4, 0.7),)),
     Row("wake-up p50", "us", (("redis", 1.2, 0.9), ("raw", 1.7, 1.4)), True),
     Row("wake-up p99", "us", (), True),
-    Row("idle memory", "MiB", (), True),
+    Row("cluster start", "s", (), True, (2.0, 0.6)),
+    Row("one viewer takes", "%", (), True, (10.0, 6.0)),
+    Row("idle memory", "MiB", (), True, (22.0, 16.0)),
 )
 
 MEASURES: dict[str, Callable[[Subject], Values]] = {
@@ -148,7 +169,10 @@ MEASURES: dict[str, Callable[[Subject], Values]] = {
     "consume": consume,
     "both": produce_and_consume,
     "wake": wake,
+    "start": start,
+    "watched": watched,
 }
+OURS_ONLY = {"start", "watched"}
 OF_RAW: dict[str, Callable[[Subject], Values]] = {
     "sync": sync,
     "window": window,
@@ -162,4 +186,6 @@ def measures_of(driver: str) -> dict[str, Callable[[Subject], Values]]:
     if driver == "raw":
         return OF_RAW
     left_out = LEFT_OUT.get(driver, set())
+    if driver != "minimq":
+        left_out = left_out | OURS_ONLY
     return {name: measure for name, measure in MEASURES.items() if name not in left_out}

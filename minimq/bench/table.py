@@ -48,20 +48,23 @@ def cell(results: Results, row: Row, column: str) -> str:
 
 
 def verdict(results: Results, row: Row) -> str:
-    """`redis 0.85x ok (floor 0.7, goal 1)` for each comparison that has both figures."""
-    parts = []
+    """`redis ok (>= 0.7, goal 1)` for each comparison that has both figures."""
     ours = results.median(OURS, row.title)
+    if ours is None:
+        return ""
+    parts = [judge(ours, *row.limits, row.less_is_better)] if row.limits else []
     for peer, floor, goal in row.wanted:
         theirs = results.median(peer, row.title)
-        if ours is None or theirs is None:
-            continue
-        ratio = ours / theirs
-        sign = -1 if row.less_is_better else 1
-        word = "goal" if sign * (ratio - goal) >= 0 else "ok"
-        word = word if sign * (ratio - floor) >= 0 else "BELOW"
-        relation = "<=" if row.less_is_better else ">="
-        parts.append(f"{peer} {word} ({relation} {floor:g}, goal {goal:g})")
+        if theirs is not None:
+            parts.append(f"{peer} {judge(ours / theirs, floor, goal, row.less_is_better)}")
     return ", ".join(parts)
+
+
+def judge(value: float, floor: float, goal: float, less_is_better: bool) -> str:
+    sign = -1 if less_is_better else 1
+    word = "goal" if sign * (value - goal) >= 0 else "ok"
+    word = word if sign * (value - floor) >= 0 else "BELOW"
+    return f"{word} ({'<=' if less_is_better else '>='} {floor:g}, goal {goal:g})"
 
 
 def make_table(results: Results, extra: Sequence[tuple[str, str]] = ()) -> str:

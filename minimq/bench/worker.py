@@ -14,6 +14,7 @@ from typing import Any
 HOMES = {
     "minimq": "minimq.bench.our_driver:BlockingDriver",
     "minimq.aio": "minimq.bench.our_driver:AsyncDriver",
+    "cluster": "minimq.bench.cluster_driver:ClusterDriver",
     "raw": "minimq.bench.raw_driver:RawDriver",
     "redis": "minimq.bench.redis_driver:RedisDriver",
     "nats": "minimq.bench.nats_driver:NatsDriver",

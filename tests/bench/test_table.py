@@ -43,6 +43,12 @@ def test_less_is_better_for_times() -> None:
         assert verdict(found, WAKE).startswith(f"redis {word} ")
 
 
+def test_some_figures_are_judged_by_themselves() -> None:
+    row = next(row for row in ROWS if row.title == "cluster start")
+    for ours, word in ((2.1, "BELOW"), (1.0, "ok"), (0.5, "goal")):
+        assert verdict(results(minimq={row.title: [ours]}), row).startswith(f"{word} ")
+
+
 def test_nothing_is_said_of_a_peer_that_took_no_part() -> None:
     assert verdict(results(minimq={"sync send": [1]}), SYNC) == ""
 
@@ -62,3 +68,4 @@ def test_every_wanted_ratio_gets_better_from_floor_to_goal() -> None:
         return goal < floor if row.less_is_better else goal > floor
 
     assert all(better(row, floor, goal) for row in ROWS for _, floor, goal in row.wanted)
+    assert all(better(row, *row.limits) for row in ROWS if row.limits)
