@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from pathlib import Path
 
 from minimq.acl.acl_client_rpc_hook import AclClientRPCHook, SessionCredentials
 from minimq.acl.acl_config import load_yaml
@@ -65,7 +66,8 @@ async def run(command: Command, values: argparse.Namespace) -> int:
 
 def read_key_file(path: str) -> AclClientRPCHook:
     """accessKey: and secretKey:, as mqadmin's conf/tools.yml has them."""
-    data = DiskFileSystem(".").read_bytes(path)
+    where = Path(path)
+    data = DiskFileSystem(where.parent).read_bytes(where.name)
     if data is None:
         raise ConfigError(f"there is no key file {path}")
     members = load_yaml(path, data)

@@ -119,6 +119,8 @@ class DiskFileSystem:
         self._locks: list[int] = []
 
     def _path(self, path: str) -> Path:
+        if path.startswith("/") or ".." in path.split("/"):
+            raise StoreError(f"{path!r} leads out of the store's folder")
         return self.root / path
 
     def open(self, path: str, size: int) -> DiskFile:

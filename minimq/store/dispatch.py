@@ -40,6 +40,15 @@ _V6_FLAGS = BORNHOST_V6_FLAG | STOREHOST_V6_FLAG
 _MAGIC = _UINT.pack(MESSAGE_MAGIC_CODE)
 _BLANK_MAGIC = _UINT.pack(BLANK_MAGIC_CODE)
 
+FOLDER_NAMES_REMEMBERED = 4_096
+
+
+@lru_cache(FOLDER_NAMES_REMEMBERED)
+def is_folder_name(topic: str) -> bool:
+    """Whether a topic can name the folder of its queues: the others would lie elsewhere."""
+    return topic not in ("", ".", "..") and "/" not in topic and "\0" not in topic
+
+
 NOT_IN_QUEUES = (int(TransactionType.PREPARED), int(TransactionType.ROLLBACK))
 """Transaction values of records that have no unit; plain numbers, because every put looks."""
 
@@ -83,8 +92,10 @@ class DispatchRequest:
 
     @property
     def in_consume_queue(self) -> bool:
-        """Prepared and rolled-back transactions have no unit."""
-        return self.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
+        """Prepared and rolled-back transactions have no unit, nor has what a slave or a foreign
+        folder brings for a topic that we would refuse."""
+        in_queue = self.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
+        return in_queue and is_folder_name(self.topic)
 
     @property
     def uniq_key(self) -> str | None:

@@ -18,7 +18,13 @@ from minimq.errors import LocalCommandError, RemoteCommandError, StoreError
 from minimq.protocol.message_codec import PROPERTIES_MAX_BYTES, encode_host, find_property
 from minimq.store.commit_log import AppendedRecord, SegmentError
 from minimq.store.consume_queue import UNIT
-from minimq.store.dispatch import NOT_IN_QUEUES, DelayLevels, DispatchRequest, queue_tags_code
+from minimq.store.dispatch import (
+    NOT_IN_QUEUES,
+    DelayLevels,
+    DispatchRequest,
+    is_folder_name,
+    queue_tags_code,
+)
 from minimq.store.index_service import IndexService, NotedRecord
 from minimq.store.put_completion import PutCompletion, Waiter
 from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
@@ -136,6 +142,8 @@ class StoreWriter(StoreReader):
             return PutMessageResult(PutMessageStatus.SERVICE_NOT_AVAILABLE, why)
         if len(message.topic) > TOPIC_MAX_LENGTH:
             return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, "topic length too long")
+        if not is_folder_name(message.topic):
+            return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, "topic is no folder's name")
         if len(message.properties) > PROPERTIES_MAX_BYTES:
             status = PutMessageStatus.PROPERTIES_SIZE_EXCEEDED
             return PutMessageResult(status, "properties length too long")

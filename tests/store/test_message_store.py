@@ -490,3 +490,19 @@ def test_a_store_is_a_list_per_queue(steps):
         await store.shutdown()
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize("topic", ["", ".", "..", "%RETRY%../../../x", "/etc", "a/b", "a\0b"])
+def test_a_topic_that_names_no_folder_is_refused(topic, tmp_path):
+    async def main():
+        for files in (MemoryFileSystem(), DiskFileSystem(tmp_path / "store")):
+            store = open_store(files)
+            result = store.put_message(message(b"x", topic))
+            assert result.status is PutMessageStatus.MESSAGE_ILLEGAL
+            put(store, b"y")
+            await store.shutdown()
+        assert [path.name for path in tmp_path.iterdir()] == ["store"]
+        with pytest.raises(StoreError, match="leads out"):
+            DiskFileSystem(tmp_path / "store").read_bytes("../x")
+
+    run_virtual(main())
