@@ -24,6 +24,8 @@ from widgets.view.sentences import say
 
 SOURCE_LINES_MAX = 120
 BEAT_SECONDS = 1.5
+PAGE_TRAITS = ("visible", "width", "reduced", "paused", "slow")
+"""What the page tells of itself."""
 
 
 class Words(dict[str, Any]):
@@ -211,6 +213,8 @@ class View(anywidget.AnyWidget):
     def _message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         TICKER.wake()
         match content.get("do"):
+            case "trait" if content.get("trait") in PAGE_TRAITS:
+                self.set_trait(content["trait"], content["value"])
             case "source":
                 self.source = source_text(self.source_of, self.java)
             case "alive":

@@ -30,6 +30,8 @@ function watchTheme(root) {
 // parts: [{make: (model, host, root, send) => cleanup, wide?: bool}]
 function openView(model, el, parts, {bare = false, even = false} = {}) {
   const root = html('div', {class: 'minimq', 'data-lm-suppress-shortcuts': 'true'}), send = message => model.send(message), cleanups = [];
+  // A message, not save_changes(): JupyterLab holds traits back while an awaiting cell runs.
+  const tellKernel = (trait, value) => { if (told[trait] !== value) { told[trait] = value; send({do: 'trait', trait, value}); } }, told = {};
   el.append(root);
   const title = html('div', {class: 'mq-title', role: 'heading', 'aria-level': '3'}), badges = html('span', {class: 'mq-badges', style: 'display:flex;gap:6px'});
   const head = html('div', {class: 'mq-head'}, title, badges);
@@ -104,18 +106,18 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
     model.mqVisible ??= new Set();
     if (visible) model.mqVisible.add(root); else model.mqVisible.delete(root);
     const any = model.mqVisible.size > 0;
-    if (model.get('visible') !== any) { model.set('visible', any); model.save_changes(); }
+    tellKernel('visible', any);
   };
   const screen = new IntersectionObserver(entries => { shown.screen = entries.at(-1).isIntersecting; tell(); }, {rootMargin: '80px'});
   screen.observe(root);
   document.addEventListener('visibilitychange', tell);
   const motion = matchMedia('(prefers-reduced-motion: reduce)');
-  const still = () => { if (model.get('reduced') !== motion.matches) { model.set('reduced', motion.matches); model.save_changes(); } };
+  const still = () => { tellKernel('reduced', motion.matches); };
   motion.addEventListener('change', still); still();
   const sizes = new ResizeObserver(() => {
     const w = Math.round(root.clientWidth - 32);
     root.classList.toggle('mq-narrow', w > 0 && w < 700);
-    if (w > 100 && Math.abs(w - model.get('width')) > 3) { model.set('width', w); model.save_changes(); }
+    if (w > 100 && Math.abs(w - (told.width ?? 0)) > 3) tellKernel('width', w);
   });
   sizes.observe(root);
   const pulse = setInterval(() => {
@@ -140,7 +142,7 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
       stops[walk].append(svg('rect', {class: 'mq-walk', x: box.x - 3, y: box.y - 3, width: box.width + 6, height: box.height + 6}));
     } else if (event.key === 'Enter' && stops[walk]) stops[walk].dispatchEvent(new MouseEvent('click', {bubbles: true}));
     else if (event.key === 't') toggle('table');
-    else if (event.key === 'p') { model.set('paused', !model.get('paused')); model.save_changes(); }
+    else if (event.key === 'p') send({do: 'trait', trait: 'paused', value: !model.get('paused')});
     else if (event.key === 'Escape') { body.blur(); walk = -1; body.querySelectorAll('.mq-walk').forEach(n => n.remove()); }
     else return;
     event.preventDefault(); event.stopPropagation();

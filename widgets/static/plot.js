@@ -110,7 +110,7 @@ function plotPart(model, host, root, send) {
       if (!gone) console.error(`plot: ${error.stack ?? error}`);   // the next frame draws anew
     }
     drawCost = .8 * drawCost + .2 * (performance.now() - started);
-    if ((drawCost > 60) !== model.get('slow')) { model.set('slow', drawCost > 60); model.save_changes(); }   // ask for fewer frames
+    if ((drawCost > 60) !== model.get('slow')) model.send({do: 'trait', trait: 'slow', value: drawCost > 60});   // ask for fewer frames
     const again = state === 2; state = 0;
     if (again) draw();
   };

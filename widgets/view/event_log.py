@@ -19,6 +19,7 @@ LINES_MAX = 500
 SHOWN = 12
 MERGE_MICROS = 20_000
 MERGE_LOOK_BACK = 8
+REPORTS_MERGE_MICROS = 2_000_000
 
 WORDS: dict[str, str] = {
     "cluster.ready": "cluster ready in {millis_text}",
@@ -48,7 +49,7 @@ WORDS: dict[str, str] = {
     "producer.send.failed": "{who}: a send to {broker_name} failed{final_text}",
     "consumer.listener.raised": "{who}: the listener raised {error}",
     "consumer.listener.returned_none": "{who}: the listener returned nothing, taken as later",
-    "consumer.listener.reported": "{who} reports {value}",
+    "consumer.listener.reported": "{who} reports {value}{times_text}",
     "consumer.listener.printed": "{who} prints {text}",
     "consumer.message.sent_back": "{who} gives a message back ({via})",
     "service.crashed": "{who}: a service **crashed**: {error}",
@@ -96,6 +97,8 @@ class Line:
         values["cause_text"] = CAUSES.get(str(values.get("cause")), str(values.get("cause", "")))
         values["millis_text"] = numbers.duration(float(values.get("millis") or 0) * 1000)
         values["signal_text"] = f" ({values['signal']})" if values.get("signal") else ""
+        times = int(values.get("times") or 1)
+        values["times_text"] = f", newest of {times}" if times > 1 else ""
         values["final_text"] = "; given up" if values.get("final") else ""
         return values
 
@@ -115,6 +118,7 @@ class EventLogModel:
             "broker.consumer.joined": self._membership,
             "broker.consumer.left": self._membership,
             "broker.topic.created": self._topic,
+            "consumer.listener.reported": self._report,
             "cluster.events.lost": self._lost,
         }
 
@@ -160,6 +164,16 @@ class EventLogModel:
             recent = self._add(event, client=client)
         if letter(event.process) not in recent.observers:
             recent.observers.append(letter(event.process))
+
+    def _report(self, event: Event) -> None:
+        """A listener may report every message: the newest value, and how often in a while."""
+        for line in list(self.lines)[-MERGE_LOOK_BACK:]:
+            same = (line.name, line.process) == (event.name, event.process)
+            if same and event.at_micros - line.at_micros < REPORTS_MERGE_MICROS:
+                line.fields["value"] = event.fields["value"]
+                line.fields["times"] = int(line.fields.get("times") or 1) + 1
+                return
+        self._add(event)
 
     def _topic(self, event: Event) -> None:
         if is_lesson_topic(str(event.fields["topic"])):

@@ -11,7 +11,8 @@ from widgets.view.names import Queue, is_lesson_topic
 
 QUEUES_MAX = 1024
 DEAD = "†"
-"""Stands for all processes that are gone: one that is started again under its name is another."""
+"""Ends the name that stands for the processes of a group that are gone: one that is started again
+under its name is another."""
 
 
 class RepeatModel:
@@ -21,10 +22,14 @@ class RepeatModel:
         self.total = 0
         self.by_queue: dict[tuple[str, Queue], int] = {}
         self._reached: dict[tuple[str, Queue], dict[str, int]] = {}
+        self._groups: dict[str, str] = {}
+        """Process → its group. What another group is handed repeats nothing."""
 
     def apply(self, event: Event) -> None:
         if event.name == "node.exited":
             self._bury(str(event.fields["node"]))
+        elif event.name == "rebalance.queue.added":
+            self._groups[event.process] = str(event.fields["consumer_group"])
         if event.name != "consumer.listener.started":
             return
         fields = event.fields
@@ -38,16 +43,27 @@ class RepeatModel:
     def reached(self, topic: str, queue: Queue, but: str = "") -> int:
         """The first offset that nobody (or nobody but one) had in a listener."""
         reached = self._reached.get((topic, queue), {})
-        return max((until for node, until in reached.items() if node != but), default=0)
+        return max(self._of_group(reached, but), default=0)
 
     def _bury(self, node: str) -> None:
+        dead = self._groups.get(node, "") + DEAD
+        self._groups[dead] = self._groups.get(node, "")
         for reached in self._reached.values():
             if node in reached:
-                reached[DEAD] = max(reached.get(DEAD, 0), reached.pop(node))
+                reached[dead] = max(reached.get(dead, 0), reached.pop(node))
+
+    def _of_group(self, reached: dict[str, int], member: str) -> list[int]:
+        """How far the other members of this one's group came (without a member: everybody)."""
+        group = self._groups.get(member, "")
+        return [
+            until
+            for node, until in reached.items()
+            if node != member and (not member or self._groups.get(node, "") == group)
+        ]
 
     def _started(self, key: tuple[str, Queue], node: str, start: int, end: int) -> None:
         reached = self._reached.setdefault(key, {})
-        others = max((until for who, until in reached.items() if who != node), default=0)
+        others = max(self._of_group(reached, node), default=0)
         repeated = max(0, min(end, others) - start)
         if repeated and start >= reached.get(node, 0):
             self.total += repeated
