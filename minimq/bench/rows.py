@@ -18,6 +18,8 @@ WAKES_PER_SECOND = 200
 BODY_BYTES = 1024
 SETTLE_SECONDS = 0.15
 """After a consumer is ready: its pulls of all queues shall be held."""
+WATCHED_SECONDS_MIN = 1.5
+"""A viewer is first sent all that fits at once."""
 TOPICS = itertools.count(1)
 
 
@@ -128,7 +130,7 @@ def start(subject: Subject) -> Values:
 
 def watched(subject: Subject) -> Values:
     """What one viewer takes of windowed sends."""
-    seconds, size = subject.scale.seconds, BODY_BYTES
+    seconds, size = max(subject.scale.seconds, WATCHED_SECONDS_MIN), BODY_BYTES
     alone, viewed = subject.of_cluster("watched", seconds=seconds, size=size, width=WINDOW)
     return {"one viewer takes": max(100 * (1 - viewed / alone), 0.0)}
 

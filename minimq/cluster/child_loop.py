@@ -29,6 +29,9 @@ FLUSH_SECONDS = 0.01
 """How long an event waits for company before its batch leaves."""
 UNREAD_BYTES_MAX = 1024 * 1024
 """While the supervisor has this much unread, events stay in their bounded ring."""
+DETAILS_PER_SECOND = 2_000
+DETAILS_AT_ONCE = 2_000
+"""What one process tells a viewer; a load test makes a hundred thousand details a second."""
 LAG_CHECK_SECONDS = 0.25
 LAG_MILLIS = 50
 """A loop that comes this much too late is told of."""
@@ -85,6 +88,7 @@ class SupervisorChannel(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport = cast(asyncio.Transport, transport)
         self._recorder.on_first = self._flush_soon
+        self._recorder.limit_details(DETAILS_PER_SECOND, DETAILS_AT_ONCE)
 
     def attach(self, node: NodeMain, payloads: list[bytes]) -> None:
         self._node = node

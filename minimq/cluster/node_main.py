@@ -62,7 +62,7 @@ class NodeMain:
 
     async def _start(self, args: dict[str, Any]) -> None:
         self.host.pace.set_factor(args["pace"])
-        self.host.recorder.listening = args["listening"]
+        self.host.recorder.listen(args["listening"])
         for address, direction in args["links"]:
             self.links.cut(address, direction)
         try:
@@ -110,7 +110,7 @@ class NodeMain:
         self.host.pace.set_factor(factor)
 
     def _op_listening(self, on: bool) -> None:
-        self.host.recorder.listening = on
+        self.host.recorder.listen(on)
 
     def _op_cut(self, address: str, direction: str) -> None:
         self.links.cut(address, direction)

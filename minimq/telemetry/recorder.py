@@ -1,7 +1,9 @@
 """Where a process puts its events: a bounded ring of plain tuples, drained in batches.
 
 Emitting never waits. When the ring is full the oldest detail events make room; what was dropped is
-counted and travels with the next batch, so that readers know that they miss something.
+counted and travels with the next batch, so that readers know that they miss something. A process
+under load may be given a budget of details: when it is spent, nobody listens until the next batch
+has left, and the gap counts as one drop at least.
 """
 
 from __future__ import annotations
@@ -20,6 +22,23 @@ RING_EVENTS_MAX = 32_768
 BATCH_VERSION = 1
 
 
+class DetailBudget:
+    """So many details per second, and after a quiet time so many at once."""
+
+    __slots__ = ("_burst", "_per_second", "_since_micros", "left")
+
+    def __init__(self, per_second: int, burst: int, now_micros: int) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._since_micros = now_micros
+        self.left = float(burst)
+
+    def refill(self, now_micros: int) -> None:
+        grown = (now_micros - self._since_micros) * self._per_second / 1_000_000
+        self._since_micros = now_micros
+        self.left = min(max(self.left, 0.0) + grown, self._burst)
+
+
 class Recorder:
     """Collects events of one process. `listening` says whether anybody wants details."""
 
@@ -35,13 +54,25 @@ class Recorder:
         self._seq = 0
         self._from_threads: deque[RawEvent] = deque(maxlen=ring_events_max)
         self._thread_woke = False
+        self._budget: DetailBudget | None = None
+        self._wanted = False
         self.on_first: Callable[[], None] = _ignore
         """Called when an event lies in an empty ring; maybe in a listener's thread."""
+
+    def listen(self, on: bool) -> None:
+        """Somebody wants details, or nobody any more."""
+        self.listening = self._wanted = on
+
+    def limit_details(self, per_second: int, burst: int) -> None:
+        """More details than these are not recorded, so that watching cannot slow a busy process."""
+        self._budget = DetailBudget(per_second, burst, self._now_micros())
 
     def emit(self, event_type: EventType, service: str, *values: Any) -> None:
         """Record one event; `values` in the order of `event_type.fields`, JSON scalars only."""
         if not (event_type.state or self.listening):
             return
+        if self._budget is not None and not event_type.state:
+            self._spend(self._budget)
         self._seq += 1
         ring = self._ring
         ring.append((self._now_micros(), self._seq, event_type, service, *values))
@@ -62,11 +93,20 @@ class Recorder:
     def drain(self) -> tuple[list[RawEvent], int]:
         """Take everything recorded so far, gauges thinned to their newest, and the drop count."""
         self._thread_woke = False
+        if self._budget is not None:
+            self._budget.refill(self._now_micros())
+            self.listening = self._wanted
         if self._from_threads:
             self._merge_threads()
         ring, self._ring = self._ring, deque()
         dropped, self.dropped = self.dropped, 0
         return _thin(ring), dropped
+
+    def _spend(self, budget: DetailBudget) -> None:
+        budget.left -= 1
+        if budget.left <= 0:
+            self.listening = False
+            self.dropped += 1
 
     def pending(self) -> int:
         return len(self._ring) + len(self._from_threads)

@@ -16,6 +16,46 @@ def recorder(ring=100) -> Recorder:
     return Recorder("broker-a", lambda: next(ticks), ring)
 
 
+def limited(now) -> Recorder:
+    one = Recorder("broker-a", lambda: now[0])
+    one.limit_details(per_second=1_000, burst=10)
+    one.listen(True)
+    return one
+
+
+def flood(one: Recorder, count=100) -> int:
+    """Details that were really recorded."""
+    for number in range(count):
+        one.emit(catalog.STORE_FLUSHED, "Flush", number, number + 1)
+    return one.pending()
+
+
+def test_a_spent_budget_stops_details_until_the_next_batch_and_counts_as_a_drop():
+    now = [0]
+    one = limited(now)
+    assert flood(one) == 10
+    assert not one.listening
+    assert one.drain()[1] == 1
+    assert one.listening
+    now[0] += 5_000  # micros: five more
+    assert (one.drain()[1], flood(one)) == (0, 5)
+
+
+def test_state_is_told_although_the_budget_is_spent():
+    one = limited([0])
+    flood(one)
+    one.emit(catalog.SERVICE_FAILED, "IndexService", "full")
+    assert one.drain()[0][-1][2] is catalog.SERVICE_FAILED
+
+
+def test_a_viewer_who_left_is_not_called_back_by_the_budget():
+    one = limited([0])
+    flood(one)
+    one.listen(False)
+    one.drain()
+    assert not one.listening
+
+
 def test_details_flow_only_while_somebody_listens():
     one = recorder()
     one.emit(catalog.STORE_FLUSHED, "Flush", 0, 10)
