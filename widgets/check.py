@@ -155,9 +155,8 @@ class Check(Card):
             return say("check.nothing", reason=self.nothing)
         if self.verdict is None:
             return say("check.before")
-        everything = len(self.verdict.held) + len(self.verdict.broken)
         kind = "check.pass" if self.verdict.passed else "check.fail"
-        return say(kind, held=len(self.verdict.held), all=everything)
+        return say(kind, held=len(self.verdict.held), all=len(self.verdict.rules))
 
     def _paint(self) -> None:
         made: dict[str, Any] = {
@@ -176,12 +175,10 @@ class Check(Card):
         return f"try {self.tries}" if self.tries else ""
 
     def _judged(self, verdict: Verdict) -> dict[str, Any]:
-        broken = {rule for rule, _ in verdict.broken}
-        order = [*verdict.held, *(rule for rule, _ in verdict.broken)]
         return {
             "passed": verdict.passed,
             "why": self.why if verdict.passed else "",
-            "rules": [["✗ " if rule in broken else "✓ ", rule] for rule in order],
+            "rules": [["✗ " if breach else "✓ ", rule] for rule, breach in verdict.rules],
             "broken": [self._broken(*verdict.broken[0])] if verdict.broken else [],
             "foot": self._foot(verdict),
         }

@@ -13,6 +13,7 @@ from widgets.view.sentences import say
 
 MARKS_SHOWN = 24
 WRONG_SHOWN = 5
+QUESTION_MAX = 90
 NOTEBOOKS_SHOWN = 20
 
 
@@ -84,9 +85,12 @@ def _share(entries: list[Entry]) -> str:
 
 def _detail(entry: Entry) -> dict[str, str]:
     where = f"{entry.key}, {entry.at[:10]}" if entry.at else entry.key
-    saw = f' You saw: "{entry.saw}".' if entry.saw not in ("", "-") else ""
-    text = f"You said {_text(entry.said)}, it was {_text(entry.was)}.{saw} ({where})"
-    return {"question": entry.question or entry.key, "text": text}
+    saw = f' You saw: "{entry.saw}"' if entry.saw not in ("", "-") else ""
+    text = f"{where}: you said {_text(entry.said)}, it was {_text(entry.was)}.{saw}"
+    question = entry.question or entry.key
+    if len(question) > QUESTION_MAX:
+        question = f"{question[: QUESTION_MAX - 1]}…"
+    return {"question": question, "text": text}
 
 
 def _text(value: Any) -> str:

@@ -21,7 +21,14 @@ from widgets.learning.ledger_file import (
     LedgerFile,
     ledger_file,
 )
-from widgets.learning.prediction import Number, answers, class_mode, difference, is_number
+from widgets.learning.prediction import (
+    Number,
+    answers,
+    class_mode,
+    difference,
+    is_number,
+    plain_number,
+)
 from widgets.ledger import Ledger
 from widgets.view.sentences import say
 
@@ -258,7 +265,11 @@ class Predict(Card):
         made: dict[str, Any] = {"stage": "skipped", "top": [f"PREDICT, {self.key}", "skipped"]}
         if self.was is None:
             return {**made, "say": say("predict.skipped")}
-        return {**made, "say": say("predict.was", was=self.answers.text(self.was)), "why": self.why}
+        return {
+            **made,
+            "say": say("predict.was", was=self.answers.measured(self.was)),
+            "why": self.why,
+        }
 
     def _running(self, entry: Entry) -> dict[str, Any]:
         top = [f"PREDICT, {self.key}", "the run goes on"]
@@ -267,7 +278,7 @@ class Predict(Card):
         return {"stage": "running", "top": top, "say": text}
 
     def _after(self, entry: Entry) -> dict[str, Any]:
-        said, was = self.answers.text(entry.said), self.answers.text(self.was)
+        said, was = self.answers.text(entry.said), self.answers.measured(self.was)
         made: dict[str, Any] = {
             "stage": "see", "top": [f"PREDICT, {self.key}", "after the run"],
             "sure": entry.sure, "said": said, "say": say("predict.see"),
@@ -285,7 +296,9 @@ class Predict(Card):
         unit = self.answers.unit
         if self.answers.numeric and is_number(self.was):
             a, b = float(entry.said), float(self.was)
-            off = difference(a, b, unit) if a != b else ""
+            off = difference(a, b, "" if self.answers.choices else unit) if a != b else ""
+            if self.answers.choices:
+                words["was_text"] = f"it was {plain_number(b)}"
             return {"kind": "number", "said": a, "was": b, "off": off, "unit": unit, **words}
         texts = self.answers.texts
         place = texts.index(was) if was in texts else None

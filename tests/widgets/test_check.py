@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from minimq.cluster import SimCluster
 from tests.widgets.story import GROUP, TOPIC, FakeCluster, Script, story
 from widgets import Check
 from widgets.check import event_words
-from widgets.learning.exercises import EXERCISES
+from widgets.learning.exercise import Given, judge_answer
+from widgets.learning.exercises import EXERCISES, find
 from widgets.learning.film import Film
-from widgets.learning.judging import SLICE_MAX, Breach, Line, cut
+from widgets.learning.judging import SLICE_MAX, Breach, Line, cut, in_order
 from widgets.learning.lesson_06 import allocate
 from widgets.view.rules import COMMIT_NEVER_GOES_BACK, COMMIT_NEVER_PASSES, NONE_SKIPPED, ONE_OWNER
 
@@ -63,12 +65,52 @@ def test_a_position_that_goes_back_a_skipped_message_and_two_owners_break_their_
     committed(back, 5)
     committed(back.at(2), 3)
     skipped = listener(Script().at(1), "consumer-1", 0)
+    stored = {"topic": TOPIC, "queue_id": 3, "queue_offset": 1}
+    skipped.emit("broker-a", "store.message.appended", **stored)
     committed(skipped.at(2), 2)
     two = Script().at(1).takes("consumer-1", "a0").at(2).takes("consumer-2", "a0")
     for script, rule in ((back, COMMIT_NEVER_GOES_BACK), (skipped, NONE_SKIPPED), (two, ONE_OWNER)):
         check = Check(cluster_of(script), rules=[rule])
         assert not check.judge(), rule.sentence
         assert check.broken == [rule.sentence]
+
+
+def test_a_retry_does_not_hold_the_position_of_its_first_copy_back() -> None:
+    """Its listener events name the first topic, but another place."""
+    script = listener(listener(Script().at(1), "consumer-1", 0), "consumer-1", 0, done=True)
+    given = {**PLACE, "queue_offset": 0, "count": 1, "uniq_key": "K0", "reconsume_times": 1}
+    script.at(2).emit("consumer-1", "consumer.listener.started", **given)
+    script.emit("consumer-1", "offset.updated", consumer_group=GROUP, **PLACE, queue_offset=1)
+    listener(script.at(3), "consumer-1", 0, done=True)
+    listener(script.at(4), "consumer-1", 1)
+    script.emit("consumer-1", "offset.updated", consumer_group=GROUP, **PLACE, queue_offset=2)
+    check = Check(cluster_of(script), rules=[COMMIT_NEVER_PASSES])
+    assert not check.judge()
+    assert check.sentence.endswith("(oldest unfinished is 1)")
+
+
+def test_two_groups_have_positions_of_their_own() -> None:
+    script = Script()
+    for at, group, offset in ((1, "billing", 5), (2, "audit", 3)):
+        fields = {"consumer_group": group, "topic": TOPIC, "queue_id": 3}
+        script.at(at).emit("broker-a", "broker.offset.committed", **fields, queue_offset=offset)
+    assert Check(cluster_of(script), rules=[COMMIT_NEVER_GOES_BACK]).judge()
+
+
+def test_a_simulated_run_with_a_kill_keeps_every_rule() -> None:
+    with SimCluster(seed=3, pace=20) as cluster:
+        cluster.listening(True)
+        cluster.create_topic(TOPIC, queues=4)
+        cluster.add_producer(TOPIC, rate=40)
+        for _ in range(3):
+            cluster.add_consumer(TOPIC, group=GROUP, work_millis=5)
+        cluster.run_for(3)
+        cluster.kill("consumer-2")
+        cluster.run_for(3)
+        check = Check(cluster)
+        assert check.judge(), check.sentence
+        views = judge_answer(find("nb00.forecast"), {}, 1, Given(in_order(cluster.events)))
+        assert not views.passed
 
 
 def test_an_answer_is_judged_when_the_cell_runs() -> None:

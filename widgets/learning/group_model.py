@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from random import Random
 
 from minimq.telemetry.event import Event
-from widgets.learning.film import Film, Recorder, client_id
+from widgets.learning.film import START_MICROS, Film, Recorder, client_id
 from widgets.view.names import Queue, queue_name
 
 TOPIC, GROUP = "orders", "billing"
 BROKERS = ("broker-a", "broker-b")
 RUN_SECONDS = 20.0
 CHANGE_SECONDS = (1.2, 2.6)
+SUM_SECONDS = (0.003, 0.06)
+SETTLE_SECONDS = 0.1
 MEMBERS_MAX = 5
 PID_FIRST = 4711
 Share = Callable[[str, list[str], list[str]], Sequence[str]]
@@ -66,7 +68,7 @@ class GroupRun:
         self.changes.append(at)
         for node in self.living:
             if node != self.deaf:
-                self._sum(at + self.random.uniform(0.003, 0.06), node)
+                self._sum(at + self.random.uniform(*SUM_SECONDS), node)
 
     def _sum(self, at: float, node: str) -> None:
         """One member computes its share from what it sees, drops first and takes then."""
@@ -126,11 +128,10 @@ def quiet_owners(run: GroupRun) -> tuple[str, list[Event], int] | None:
     events = run.recorder.events
     owners: dict[str, list[str]] = {name: [] for name in run.queues}
     names = {queue: name for name, queue in run.queues.items()}
-    ends = [*run.changes[1:], RUN_SECONDS]
-    start = events[0].at_micros if events else 0
+    ends = [*run.changes[1:], run.changes[-1] + 2 * SETTLE_SECONDS]
     position = 0
     for end in ends:
-        while position < len(events) and events[position].at_micros - start < (end - 0.11) * 1e6:
+        while position < len(events) and seconds_of(events[position]) < end - SETTLE_SECONDS:
             _fold(owners, names, events[position])
             position += 1
         for name, those in owners.items():
@@ -139,6 +140,10 @@ def quiet_owners(run: GroupRun) -> tuple[str, list[Event], int] | None:
                 why = f"{name} has no owner" if not those else f"{name} has {len(those)} owners"
                 return why, about, len(about) - 1
     return None
+
+
+def seconds_of(event: Event) -> float:
+    return (event.at_micros - START_MICROS) / 1e6
 
 
 def _fold(owners: dict[str, list[str]], names: dict[Queue, str], event: Event) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from minimq.telemetry.event import Event
 
+BEGINNING = "consumer.listener.started"
 SLICE_MAX = 10
 """Lines or events shown with a broken rule."""
 
@@ -44,20 +45,24 @@ class Rule:
 class Verdict:
     """`seen` of `unit` were looked at; the first broken rule is the one to tell."""
 
-    held: list[str] = field(default_factory=list)
-    broken: list[tuple[str, Breach]] = field(default_factory=list)
+    rules: list[tuple[str, Breach | None]] = field(default_factory=list)
     seen: int = 0
     unit: str = "event"
+
+    @property
+    def held(self) -> list[str]:
+        return [sentence for sentence, breach in self.rules if breach is None]
+
+    @property
+    def broken(self) -> list[tuple[str, Breach]]:
+        return [(sentence, breach) for sentence, breach in self.rules if breach is not None]
 
     @property
     def passed(self) -> bool:
         return not self.broken
 
     def add(self, sentence: str, breach: Breach | None) -> None:
-        if breach is None:
-            self.held.append(sentence)
-        else:
-            self.broken.append((sentence, cut(breach)))
+        self.rules.append((sentence, breach and cut(breach)))
 
 
 def judge(rules: Iterable[Rule], events: Sequence[Event]) -> Verdict:
@@ -79,5 +84,9 @@ def cut(breach: Breach) -> Breach:
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
-    """The total order of a run: by instant, then by process."""
-    return sorted(events, key=lambda e: (e.at_micros, e.process, e.seq))
+    """The total order of a run: by instant, then by process.
+
+    A listener's thread tells of its beginning later than the loop of its end, so at one instant
+    (virtual time) the beginning goes first.
+    """
+    return sorted(events, key=lambda e: (e.at_micros, e.process, e.name != BEGINNING, e.seq))

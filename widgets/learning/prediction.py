@@ -88,11 +88,17 @@ class Answers:
         return bool(said == was or self.text(said) == was)
 
     def text(self, value: Any) -> str:
-        """How an answer or a measured value is written."""
+        """How an answer is written."""
         for choice in self.choices:
             if value == choice.value:
                 return choice.text
-        return f"{plain_number(value)} {self.unit}".strip() if is_number(value) else str(value)
+        return self.measured(value)
+
+    def measured(self, value: Any) -> str:
+        """How the value of a run is written: a number as it is, not as the choice near to it."""
+        if is_number(value):
+            return f"{plain_number(value)} {self.unit}".strip()
+        return next((c.text for c in self.choices if value == c.value), str(value))
 
 
 def answers(choices: Sequence[Any] | Number, unit: str = "") -> Answers:

@@ -69,7 +69,7 @@ function checkCard(card, mine, send) {
 
 function ledgerCard(card, mine, send, redraw) {
   const say = html('div', {class: 'mq-sentence'}, ...rich(card.say));
-  card.wrong.forEach((entry, i) => say.append(' ', html('button', {class: 'mq-link', 'aria-expanded': String(mine.open === i), onclick: () => { mine.open = mine.open === i ? null : i; redraw(); }}, entry.question)));
+  card.wrong.forEach((entry, i) => say.append(html('br'), html('button', {class: 'mq-link', 'aria-expanded': String(mine.open === i), onclick: () => { mine.open = mine.open === i ? null : i; redraw(); }}, entry.question)));
   const chosen = card.wrong[mine.open];
   return [...(card.error ? [html('div', {class: 'mq-error'}, html('code', {}, card.error))] : []), block(card.table, send), say,
     ...(chosen ? [html('div', {class: 'mq-why', role: 'status'}, chosen.text)] : []),

@@ -17,6 +17,7 @@ STATIONS = ("queue chosen", "stored", "indexed", "woke a pull", "in the window",
 STATION_STEP_LEAST = 128
 ROW_HEIGHT = 126
 UNIT_BYTES = 20
+GAP = "\u2003"
 SENT_BACK_LEVEL_FIRST = 3
 DELAYS = (
     1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1200, 1800, 3600, 7200,
@@ -119,7 +120,7 @@ def marks(journey: Journey, roster: RosterModel, width: int) -> tuple[list[Mark]
         skipped = bool(told) and place < told[-1]
         made += _station_marks(station, x, y, journey.first_micros, place == 0, skipped)
     rows = 6 // in_row
-    return made, ROW_HEIGHT * rows - 18
+    return made, ROW_HEIGHT * rows
 
 
 def _station_marks(
@@ -156,11 +157,11 @@ COPY_COLUMNS = ["copy", "topic", "queue", "offset", "log byte", "why it exists",
 def blocks(journey: Journey, pace: float) -> list[Block]:
     """The copies under their real topics, the current one marked; then the ladder of tries."""
     if not journey.copies:
-        return [block(["COPIES", "  no record of it was told"])]
+        return [block(["COPIES", f"{GAP}no record of it was told"])]
     rows = [copy_row(number, journey, pace) for number in range(1, len(journey.copies) + 1)]
     now = ["" for _ in rows[:-1]] + ["now"] if len(rows) > 1 else []
     remark = "a retry is a new message in another topic; each copy has its own place"
-    head: Parts = [["b", "COPIES"], f"  {remark}"]
+    head: Parts = [["b", "COPIES"], f"{GAP}{remark}"]
     made = [block(head, COPY_COLUMNS, rows, num=[6], marks=now)]
     made.append(block(rows=[[ladder(journey)]], ruled=False))
     progress = _progress(journey)
@@ -212,19 +213,27 @@ def delay_words(level: int, pace: float) -> str:
         return f"level {level}"
     seconds = DELAYS[level - 1]
     here = f" ({numbers.duration(seconds * 1e6 / pace)} here)" if pace != 1 else ""
-    return f"{numbers.duration(seconds * 1e6)}{here}"
+    return f"{whole_time(seconds)}{here}"
+
+
+def whole_time(seconds: int) -> str:
+    """A delay level as RocketMQ writes it: 10 s, 2 min, 1 h."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def ladder(journey: Journey) -> Parts:
     """17 boxes: filled = failed, heavy = the newest try; the last words say where it ends."""
     done = max((one.number for one in journey.tries), default=0)
-    made: Parts = [["dim", "tries  "]]
+    made: Parts = [["dim", f"tries{GAP}"]]
     for number in range(1, TRIES_MAX + 1):
         kind = "done" if number < done else "current" if number == done else "open"
         made.append(["try", [str(number), kind]])
     minutes, seconds = divmod(LADDER_SECONDS, 60)
     end = f"{minutes // 60} h {minutes % 60} min {seconds} s"
-    return [*made, ["dim", f"  then dead letter, after {end} at ×1"]]
+    return [*made, ["dim", f"{GAP}then dead letter, after {end} at ×1"]]
 
 
 def _progress(journey: Journey) -> Parts:
@@ -237,9 +246,9 @@ def _progress(journey: Journey) -> Parts:
     known = [(name, at) for name, at in steps if at is not None]
     if not known:
         return []
-    made: Parts = [["dim", "its offset is passed  "]]
+    made: Parts = [["dim", f"its offset is passed{GAP}"]]
     for name, at in known:
-        made += [f"{name} ", ["b", f"+{numbers.duration(at - journey.first_micros)}"], "   "]
+        made += [f"{name} ", ["b", f"+{numbers.duration(at - journey.first_micros)}"], GAP]
     return made
 
 
@@ -311,13 +320,13 @@ def _waiting(journey: Journey, last: Copy, now: int, pace: float) -> Parts:
     seconds = DELAYS[min(last.delay_level, len(DELAYS)) - 1]
     left = last.at_micros + seconds * 1e6 / pace - now
     due = numbers.duration(left) if left > 0 else "0 ms"
-    whole = numbers.duration(seconds * 1e6)
+    whole = whole_time(seconds)
     records, number = _records(journey), len(journey.copies)
     values = {"number": number, "due": due, "whole": whole, "copies": records}
     failed = [one for one in journey.tries if one.ended_micros is not None and not one.succeeded]
     if not failed:
         return say("passport.delayed_first", **values)
-    who = listing(dict.fromkeys(label(one.process) for one in failed[-2:]))
+    who = label(failed[-1].process)
     return say("passport.delayed", who=who, tries=failed[-1].number, **values)
 
 

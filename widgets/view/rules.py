@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from minimq.telemetry.event import Event
 from widgets.learning.judging import Breach, Rule
@@ -37,25 +37,38 @@ def around(events: Sequence[Event], breaking: Event) -> Breach:
     return Breach(same[first : position + AROUND + 1], position - first)
 
 
+def first_tries(events: Sequence[Event]) -> Iterator[Event]:
+    """Without a listener's events of retries: they tell the origin's topic, not their own place."""
+    retried: set[tuple[str, object]] = set()
+    for event in events:
+        if event.name == "consumer.listener.started" and event.fields.get("reconsume_times"):
+            retried.add((event.process, event.fields["uniq_key"]))
+        elif event.name == "consumer.listener.complete":
+            name = (event.process, event.fields["uniq_key"])
+            if name not in retried:
+                yield event
+            retried.discard(name)
+        else:
+            yield event
+
+
+def _offsets(event: Event) -> range:
+    first = int(event.fields["queue_offset"] or 0)
+    return range(first, first + int(event.fields.get("count") or 1))
+
+
 def _commit_passes(events: Sequence[Event]) -> Breach | None:
     running: dict[tuple[str, str, str, int], set[int]] = {}
-    for event in events:
-        if event.name not in (
-            "consumer.listener.started",
-            "consumer.listener.complete",
-            "offset.updated",
-            "offset.reported",
-        ):
+    for event in first_tries(events):
+        if event.name not in LIVE_EVENTS or "queue_offset" not in event.fields:
             continue
-        key = (event.process, *_place(event))
+        open_ = running.setdefault((event.process, *_place(event)), set())
         offset = int(event.fields["queue_offset"] or 0)
-        open_ = running.setdefault(key, set())
-        count = range(offset, offset + int(event.fields.get("count") or 1))
         if event.name == "consumer.listener.started":
-            open_.update(count)
+            open_.update(_offsets(event))
         elif event.name == "consumer.listener.complete":
-            open_.difference_update(count)
-        elif open_ and offset > min(open_):
+            open_.difference_update(_offsets(event))
+        elif event.name in ("offset.updated", "offset.reported") and open_ and offset > min(open_):
             breach = around(events, event)
             breach.note = f"oldest unfinished is {min(open_)}"
             return breach
@@ -63,10 +76,11 @@ def _commit_passes(events: Sequence[Event]) -> Breach | None:
 
 
 def _commit_goes_back(events: Sequence[Event]) -> Breach | None:
-    highest: dict[tuple[str, str, int], int] = {}
+    highest: dict[tuple[object, ...], int] = {}
     for event in events:
         if event.name == "broker.offset.committed":
-            offset, place = int(event.fields["queue_offset"] or 0), _place(event)
+            offset = int(event.fields["queue_offset"] or 0)
+            place = (event.fields["consumer_group"], *_place(event))
             if offset < highest.get(place, 0):
                 breach = around(events, event)
                 breach.note = f"it was {highest[place]} before"
@@ -95,20 +109,19 @@ def _is_queue(event: Event, queue: Queue) -> bool:
 
 
 def _skipped(events: Sequence[Event]) -> Breach | None:
-    """A broker's position passed a message that no listener ever got."""
+    """A broker's position passed a message that was seen stored, and that no listener got."""
+    stored: dict[tuple[str, str, int], set[int]] = {}
     got: dict[tuple[str, str, int], set[int]] = {}
-    first: dict[tuple[str, str, int], int] = {}
-    for event in events:
-        if event.name == "consumer.listener.started":
-            start = int(event.fields["queue_offset"] or 0)
-            place = _place(event)
-            first.setdefault(place, start)
-            got.setdefault(place, set()).update(
-                range(start, start + int(event.fields["count"] or 1))
-            )
-        elif event.name == "broker.offset.committed":
+    for event in first_tries(events):
+        if event.name == "store.message.appended":
+            stored.setdefault(_place(event), set()).update(_offsets(event))
+        elif event.name == "consumer.listener.started":
+            got.setdefault(_place(event), set()).update(_offsets(event))
+        elif event.name == "broker.offset.committed" and got.get(_place(event)):
             place, offset = _place(event), int(event.fields["queue_offset"] or 0)
-            missing = set(range(first.get(place, offset), offset)) - got.get(place, set())
+            missing = {
+                n for n in stored.get(place, set()) - got[place] if min(got[place]) < n < offset
+            }
             if missing:
                 breach = around(events, event)
                 breach.note = f"#{min(missing)} was never handled"

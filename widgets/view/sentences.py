@@ -110,7 +110,7 @@ SENTENCES: dict[str, str] = {
     "passport.delayed_first": "It was sent with a delay: it is copy {number} in the delay topic, "
     "due in **{due}** ({whole} at ×1). {copies}",
     "passport.dead": "Its tries are used up: it lies in **{topic}**, where nobody reads. {copies}",
-    "passport.missing": "Of {what} nothing was told: details flow only while somebody looks.",
+    "passport.missing": "Of {what} nothing was told.",
     "passport.lost": "{lost} events were lost on the way here, so a step may be missing.",
     # -- event log
     "log.empty": "Nothing has happened yet.",
