@@ -124,6 +124,10 @@ class SimCluster(Cluster):
 
     # -- inside, in the learner's thread -----------------------------------------------------------
 
+    def _do(self, call: Call) -> Any:
+        """However long this machine takes: every call is answered before time goes on."""
+        return self._begin(call).result()
+
     def _start(self, call: Call) -> Future[Any]:
         future: Future[Any] = Future()
         self._post(lambda: self._perform(call, future))
