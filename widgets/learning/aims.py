@@ -31,6 +31,8 @@ class SharedByRule:
                 self._rules[event.process] = str(event.fields["strategy"])
         elif event.name in ("node.exited", "node.paused"):
             self._rules.pop(str(event.fields["node"]), None)
+        elif event.name == "cluster.reset":
+            self._rules.clear()
 
     @property
     def missing(self) -> str:
