@@ -1,1 +1,5 @@
-export default { render({model, el}) { return openView(model, el, [{make: controlsPart, wide: true}]); } };
+export default {
+  render({model, el}) {
+    return openView(model, el, [{make: controlsPart, wide: true}]);
+  },
+};

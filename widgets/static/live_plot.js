@@ -1,1 +1,5 @@
-export default { render({model, el}) { return openView(model, el, [{make: plotPart, wide: true}], {bare: !model.get('title')}); } };
+export default {
+  render({model, el}) {
+    return openView(model, el, [{make: plotPart, wide: true}], {bare: !model.get('title')});
+  },
+};

@@ -2,29 +2,55 @@
 const NEW_LINE_MS = 2000;
 
 function lightInstant(seconds) {
-  document.querySelectorAll('.mq-plot').forEach(plot => plot.dispatchEvent(new CustomEvent('mq:light', {detail: seconds})));
+  document
+    .querySelectorAll('.mq-plot')
+    .forEach(plot => plot.dispatchEvent(new CustomEvent('mq:light', {detail: seconds})));
 }
 
 function logPart(model, host, root, send) {
-  const cap = html('div', {class: 'mq-headline'}, html('span', {class: 'mq-cap'}, 'What happened'), ', newest first');
-  const body = html('div', {class: 'mq-log'}), foot = html('div', {class: 'mq-dim', style: 'font-size:12px;padding-top:4px'});
+  const cap = html(
+    'div',
+    {class: 'mq-headline'},
+    html('span', {class: 'mq-cap'}, 'What happened'),
+    ', newest first',
+  );
+  const body = html('div', {class: 'mq-log'}),
+    foot = html('div', {class: 'mq-dim', style: 'font-size:12px;padding-top:4px'});
   host.append(cap, body, foot);
   const seen = new Map();
   const draw = () => {
-    const given = model.get('lines'), log = given?.rows ? given : {rows: [], at: [], micros: [], foot: ''}, now = performance.now(), first = !seen.size;
-    log.rows.forEach((row, i) => { const key = `${log.micros[i]}|${plain(row[1])}`; if (!seen.has(key)) seen.set(key, first ? -NEW_LINE_MS : now); });
+    const given = model.get('lines'),
+      log = given?.rows ? given : {rows: [], at: [], micros: [], foot: ''},
+      now = performance.now(),
+      first = !seen.size;
+    log.rows.forEach((row, i) => {
+      const key = `${log.micros[i]}|${plain(row[1])}`;
+      if (!seen.has(key)) seen.set(key, first ? -NEW_LINE_MS : now);
+    });
     while (seen.size > 200) seen.delete(seen.keys().next().value);
-    const marks = log.rows.map((row, i) => now - seen.get(`${log.micros[i]}|${plain(row[1])}`) < NEW_LINE_MS ? 'now' : null);
+    const marks = log.rows.map((row, i) =>
+      now - seen.get(`${log.micros[i]}|${plain(row[1])}`) < NEW_LINE_MS ? 'now' : null,
+    );
     keep(body, [log.rows, marks], () => [block({rows: log.rows, marks, tight: true}, send)]);
     body.querySelectorAll('tbody tr').forEach((row, i) => {
       row.style.cursor = 'pointer';
-      row.onmouseenter = () => { lightInstant(log.at[i]); row.classList.add('mq-lit'); };
-      row.onmouseleave = () => { lightInstant(null); row.classList.remove('mq-lit'); };
+      row.onmouseenter = () => {
+        lightInstant(log.at[i]);
+        row.classList.add('mq-lit');
+      };
+      row.onmouseleave = () => {
+        lightInstant(null);
+        row.classList.remove('mq-lit');
+      };
       row.onclick = () => send({do: 'instant', at: log.micros[i]});
     });
     foot.textContent = log.foot;
   };
-  model.on('change:lines', draw); draw();
+  model.on('change:lines', draw);
+  draw();
   const later = setInterval(draw, NEW_LINE_MS / 2);
-  return () => { model.off('change:lines', draw); clearInterval(later); };
+  return () => {
+    model.off('change:lines', draw);
+    clearInterval(later);
+  };
 }

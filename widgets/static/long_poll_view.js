@@ -1,1 +1,5 @@
-export default { render({model, el}) { return openView(model, el, [{make: plotPart}, {make: blocksPart("side"), cls: "mq-side"}]); } };
+export default {
+  render({model, el}) {
+    return openView(model, el, [{make: plotPart}, {make: blocksPart('side'), cls: 'mq-side'}]);
+  },
+};

@@ -1,1 +1,8 @@
-export default { render({model, el}) { return openView(model, el, [{make: plotPart, wide: true}, {make: keyPart, wide: true}]); } };
+export default {
+  render({model, el}) {
+    return openView(model, el, [
+      {make: plotPart, wide: true},
+      {make: keyPart, wide: true},
+    ]);
+  },
+};

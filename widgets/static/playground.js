@@ -1,2 +1,9 @@
-export default { render({model, el}) { return openView(model, el, [
-  {make: controlsPart, wide: true}, {make: plotPart}, {make: logPart, cls: 'mq-side'}]); } };
+export default {
+  render({model, el}) {
+    return openView(model, el, [
+      {make: controlsPart, wide: true},
+      {make: plotPart},
+      {make: logPart, cls: 'mq-side'},
+    ]);
+  },
+};

@@ -1,2 +1,10 @@
-export default { render({model, el}) { return openView(model, el, [
-  {make: marksPart}, {make: blocksPart('side'), cls: 'mq-side'}, {make: keyPart, wide: true}], {even: true}); } };
+export default {
+  render({model, el}) {
+    return openView(
+      model,
+      el,
+      [{make: marksPart}, {make: blocksPart('side'), cls: 'mq-side'}, {make: keyPart, wide: true}],
+      {even: true},
+    );
+  },
+};

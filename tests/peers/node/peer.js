@@ -3,11 +3,15 @@
 // The ali-ons client behind JSON lines: a command a line on stdin, answers and events on stdout.
 
 const readline = require('readline');
-const { Producer, Consumer, Message } = require(process.env.ALI_ONS);
+const {Producer, Consumer, Message} = require(process.env.ALI_ONS);
 
 // Its default settings look for name servers at a public address; a fixed list never asks.
-const httpclient = { request() { throw new Error('no look-up of name servers'); } };
-const quiet = { info() {}, warn: console.error, error: console.error, debug() {} };
+const httpclient = {
+  request() {
+    throw new Error('no look-up of name servers');
+  },
+};
+const quiet = {info() {}, warn: console.error, error: console.error, debug() {}};
 const roles = new Map();
 
 const print = line => process.stdout.write(JSON.stringify(line) + '\n');
@@ -42,7 +46,7 @@ function described(message) {
 
 class ProducerRole {
   async start(given) {
-    this.producer = new Producer({ ...common(given), producerGroup: given.group });
+    this.producer = new Producer({...common(given), producerGroup: given.group});
     this.producer.on('error', error => console.error(error));
     await this.producer.ready();
   }
@@ -50,13 +54,17 @@ class ProducerRole {
   async send(given) {
     const rows = [];
     for (const [i, body] of given.bodies.entries()) {
-      const message = new Message(given.topic, given.tags && given.tags[i % given.tags.length], body);
+      const message = new Message(
+        given.topic,
+        given.tags && given.tags[i % given.tags.length],
+        body,
+      );
       if (given.keys) message.keys = [given.keys[i % given.keys.length]];
       Object.assign(message.properties, given.properties || {});
       try {
         rows.push(this.sent(await this.producer.send(message)));
       } catch (error) {
-        rows.push({ error: error.name, message: error.message, code: error.code });
+        rows.push({error: error.name, message: error.message, code: error.code});
       }
     }
     return rows;
@@ -80,8 +88,8 @@ class ProducerRole {
 class PushRole {
   async start(given) {
     this.given = given;
-    const model = { consumerGroup: given.group, isBroadcast: given.broadcast };
-    this.consumer = new Consumer({ ...common(given), ...model });
+    const model = {consumerGroup: given.group, isBroadcast: given.broadcast};
+    this.consumer = new Consumer({...common(given), ...model});
     this.consumer.on('error', error => console.error(error));
     for (const [topic, expression] of Object.entries(given.subscriptions)) {
       this.consumer.subscribe(topic, expression, async message => this.consume(message));
@@ -92,8 +100,8 @@ class PushRole {
   // Subscribed through an async arrow: the client takes no other function.
   consume(message) {
     const ok = message.reconsumeTimes >= this.given.failFirst;
-    const line = { event: 'message', name: this.given.name, at: Date.now(), ok };
-    print({ ...line, message: described(message) });
+    const line = {event: 'message', name: this.given.name, at: Date.now(), ok};
+    print({...line, message: described(message)});
     return ok ? undefined : Consumer.ACTION_RETRY;
   }
 
@@ -114,12 +122,12 @@ async function answer(line) {
   const command = JSON.parse(line);
   try {
     const result = await run(command);
-    print({ id: command.id, result: result === undefined ? null : result });
+    print({id: command.id, result: result === undefined ? null : result});
   } catch (error) {
-    print({ id: command.id, error: String(error.stack) });
+    print({id: command.id, error: String(error.stack)});
   }
 }
 
-const commands = readline.createInterface({ input: process.stdin });
+const commands = readline.createInterface({input: process.stdin});
 commands.on('line', answer);
 commands.on('close', () => process.exit(0));
