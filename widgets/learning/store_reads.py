@@ -1,0 +1,83 @@
+"""What notebook 04 does with a broker's files: sizes, units, a torn end, what a crash leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from minimq.cluster import SimCluster
+from minimq.telemetry.event import Event
+from widgets.learning.judging import in_order
+from widgets.view.names import is_lesson_topic
+
+CRASH_SECONDS = 3.0
+SEGMENT = "0" * 20
+
+
+def log_file(folder: Path) -> Path:
+    """The first file of the commit log; its name is the byte at which it begins."""
+    return folder / "commitlog" / SEGMENT
+
+
+def queue_file(folder: Path, topic: str, queue_id: int) -> Path:
+    """The first file of a consume queue."""
+    return folder / "consumequeue" / topic / str(queue_id) / SEGMENT
+
+
+def positions(cluster: Any, broker: str) -> dict[str, int]:
+    """How far the log is written, flushed and dispatched, as the broker says."""
+    log = cluster.snapshot(broker)["store"]["log"]
+    return {name: int(log[name]) for name in ("wrote", "dispatched", "flushed")}
+
+
+def stored(cluster: Any, broker: str, topic: str) -> int:
+    """Messages of a topic that a broker serves."""
+    queues = cluster.snapshot(broker)["topics"][topic]["queues"]
+    return sum(int(end) - int(start) for start, end in queues)
+
+
+def records(cluster: Any, broker: str) -> list[dict[str, Any]]:
+    """What was written to the log, oldest first: topic, queue, number, place, size."""
+    return [
+        dict(event.fields)
+        for event in in_order(cluster.events)
+        if event.process == broker
+        and event.name == "store.message.appended"
+        and is_lesson_topic(str(event.fields["topic"]))
+    ]
+
+
+def seen_after(events: Iterable[Event]) -> float | None:
+    """Seconds from the first message stored until a listener got it; None: not yet."""
+    written: dict[Any, int] = {}
+    for event in in_order(events):
+        key = event.fields.get("uniq_key")
+        if event.name == "store.message.appended":
+            written[key] = event.at_micros
+        elif event.name == "consumer.listener.started" and key in written:
+            return (event.at_micros - written[key]) / 1e6
+    return None
+
+
+def tear(file: Path, place: int, size: int, lost: int) -> None:
+    """Overwrite the last `lost` bytes of a record with zeros: as if they never reached the disk."""
+    with file.open("r+b") as log:
+        log.seek(place + size - lost)
+        log.write(bytes(lost))
+
+
+def lost_in(accident: str, flush: str = "ASYNC_FLUSH", messages: int = 10, seed: int = 4) -> int:
+    """Of so many acknowledged messages, how many are gone 3 s later after "kill" or "power_cut"."""
+    settings = {"flushDiskType": flush}
+    with SimCluster(seed=seed, brokers=1, power_cuts=True, settings=settings) as sim:
+        sim.create_topic("orders", queues=2)
+        sim.add_producer("orders")
+        sim.run_until()
+        sent = [sim.send("orders", f"order {number}") for number in range(messages)]
+        assert all(answer.status == "SEND_OK" for answer in sent)
+        sim.run_for(CRASH_SECONDS)
+        getattr(sim, accident)("broker-a")
+        sim.restart("broker-a")
+        sim.run_until()
+        return messages - stored(sim, "broker-a", "orders")
