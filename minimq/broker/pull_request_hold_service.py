@@ -4,7 +4,8 @@ Java:    broker.longpolling.PullRequestHoldService, NotifyMessageArrivingListene
 Posts:   RocketMQ生产消费流程浅析, broker 收到拉取消息请求
 Differs: the table is in pull_request_table.py; Java's ConcurrentHashMap is a dict, because
          nothing here awaits between reading and writing it. How long a pull is held is divided by
-         the pace that its client announced; the sweep is this broker's own wait.
+         the pace that its client announced; the sweep is this broker's own wait. Sweeps keep their
+         beat: a timer that comes a millisecond late would count for twenty at pace 20.
 """
 
 from __future__ import annotations
@@ -38,14 +39,19 @@ class PullRequestHoldService(ServiceTask):
         super().__init__(controller.host)
         self.controller = controller
         self.table = PullRequestTable()
+        self._beat: float | None = None
+        """When the last sweep was due, in paced milliseconds."""
 
     async def run_once(self) -> None:
         """Every five seconds (short polling: every second) look whether a pull may end."""
         config = self.controller.config
-        long_polling = config.long_polling_enable
-        await self.wait_for_running(
-            HOLD_CHECK_MILLIS if long_polling else config.short_polling_time_mills
+        interval = (
+            HOLD_CHECK_MILLIS if config.long_polling_enable else config.short_polling_time_mills
         )
+        now = self.host.pace.paced_now()
+        self._beat = max(now if self._beat is None else self._beat, now - interval) + interval
+        if await self.wait_for_running(self._beat - now):
+            self._beat = None
         if not self.stopped:
             self.check_hold_request()
 

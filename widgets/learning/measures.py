@@ -5,6 +5,8 @@ Each reads the events of a cluster onward from where it stopped, so asking often
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -29,8 +31,9 @@ class _Reader:
         for event in in_order(fresh):
             self.apply(event)
 
+    @abstractmethod
     def apply(self, event: Event) -> None:
-        raise NotImplementedError
+        """One event more."""
 
 
 class Owners(_Reader):
@@ -190,9 +193,10 @@ class Holds(_Reader):
         return self.causes.count(cause)
 
     def gap_seconds(self) -> float:
-        """From the begin of the last but one hold to the begin of the last."""
+        """From the begin of a hold to the begin of the next: the median of the last three gaps."""
         self.read()
-        return (self.began[-1] - self.began[-2]) / 1e6
+        last = self.began[-4:]
+        return median(later - earlier for earlier, later in pairwise(last)) / 1e6
 
 
 class Positions(_Reader):
