@@ -12,19 +12,19 @@ from importlib import import_module
 from typing import Any
 
 HOMES = {
-    "minimq": "minimq.bench.our_driver:BlockingDriver",
-    "minimq.aio": "minimq.bench.our_driver:AsyncDriver",
-    "cluster": "minimq.bench.cluster_driver:ClusterDriver",
-    "raw": "minimq.bench.raw_driver:RawDriver",
-    "redis": "minimq.bench.redis_driver:RedisDriver",
-    "nats": "minimq.bench.nats_driver:NatsDriver",
-    "rabbit": "minimq.bench.rabbit_driver:RabbitDriver",
+    "minimq": ("minimq.bench.our_driver", "BlockingDriver"),
+    "minimq.aio": ("minimq.bench.our_driver", "AsyncDriver"),
+    "cluster": ("minimq.bench.cluster_driver", "ClusterDriver"),
+    "raw": ("minimq.bench.raw_driver", "RawDriver"),
+    "redis": ("minimq.bench.redis_driver", "RedisDriver"),
+    "nats": ("minimq.bench.nats_driver", "NatsDriver"),
+    "rabbit": ("minimq.bench.rabbit_driver", "RabbitDriver"),
 }
 
 
 def driver_class(name: str) -> Any:
     """ImportError if its client library is not installed."""
-    module, _, attribute = HOMES[name].partition(":")
+    module, attribute = HOMES[name]
     return getattr(import_module(module), attribute)
 
 
