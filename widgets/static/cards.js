@@ -1,7 +1,10 @@
-// Predict, Check, Goal and Ledger: plain HTML from one Dict; what is typed or chosen stays over redraws.
+// Predict, Check, Goal and Ledger: plain HTML from one Dict.
+// What is typed or chosen stays over redraws.
 const GREETED_WITHIN_MS = 4000;
+const KERNEL_ENDS = ['restarting', 'autorestarting', 'terminating', 'dead'];
 const GONE =
-  'No word from the kernel: buttons wait until it is back. What is stored stays in the ledger file.';
+  'No word from the kernel: buttons wait until it is back. ' +
+  'What is stored stays in the ledger file.';
 
 function cardButton(text, act, {main = false, ...more} = {}) {
   return html(
@@ -264,14 +267,14 @@ function openCard(model, el) {
     makers = {predict: predictCard, check: checkCard, ledger: ledgerCard, goal: goalCard};
   let timer = 0,
     gone = false;
-  const lost = () => {
-    timer = 0;
-    if (kernelLives(model)) {
-      timer = setTimeout(lost, GREETED_WITHIN_MS);
-      return;
-    }
+  const lose = () => {
+    clearTimeout(timer);
     gone = true;
     draw();
+  };
+  const lost = () => {
+    if (kernelLives(model)) timer = setTimeout(lost, GREETED_WITHIN_MS);
+    else lose();
   };
   const greet = () => {
     clearTimeout(timer);
@@ -336,7 +339,12 @@ function openCard(model, el) {
   model.on('change:card', draw);
   model.on('msg:custom', back);
   const theme = watchTheme(root),
-    sizes = new ResizeObserver(axes);
+    sizes = new ResizeObserver(axes),
+    kernel = model.widget_manager?.kernel;
+  const ended = (_, status) => {
+    if (KERNEL_ENDS.includes(status)) lose();
+  };
+  kernel?.statusChanged?.connect(ended);
   sizes.observe(root);
   draw();
   greet();
@@ -346,6 +354,7 @@ function openCard(model, el) {
     theme();
     sizes.disconnect();
     clearTimeout(timer);
+    kernel?.statusChanged?.disconnect(ended);
   };
 }
 
