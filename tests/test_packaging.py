@@ -77,9 +77,12 @@ def test_the_lock_names_no_index_and_no_host() -> None:
     assert re.findall(r"://|--(?:extra-)?index|--find-links|@ ", LOCK) == []
 
 
+CALLED_OTHERWISE = {"pyyaml": "yaml", "ipython": "IPython"}
+
+
 def third_party(*folders: str) -> dict[str, str]:
     """Import name -> one file that imports it, for what is neither ours nor Python's."""
-    known = set(sys.stdlib_module_names) | {*PACKAGES, "tests", "benchmarks"}
+    known = set(sys.stdlib_module_names) | {*PACKAGES, "tests", "benchmarks", "examples"}
     found = {
         x.target.split(".")[0]: name(path)
         for path in files(*folders, suffix=".py")
@@ -89,8 +92,9 @@ def third_party(*folders: str) -> dict[str, str]:
 
 
 def declared(requirements: list[Requirement]) -> set[str]:
-    """Import names; all our dependencies are called as they are imported, up to - and _."""
-    return {requirement.name.replace("-", "_") for requirement in requirements}
+    """Import names; most dependencies are called as they are imported, up to - and _."""
+    names = {requirement.name.replace("-", "_") for requirement in requirements}
+    return {CALLED_OTHERWISE.get(name, name) for name in names}
 
 
 def test_what_the_packages_import_is_declared() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -78,8 +79,9 @@ class View(anywidget.AnyWidget):
     def start(self) -> None:
         """Get the models from the hub."""
 
+    @abstractmethod
     def say_now(self, now_micros: int) -> Words:
-        raise NotImplementedError
+        """The sentence of this instant, with its table."""
 
     def draw(self, now_micros: int) -> dict[str, Any]:
         """The picture's JSON half."""

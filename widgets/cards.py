@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from typing import Any
 
 import anywidget
@@ -60,5 +61,6 @@ class Card(anywidget.AnyWidget):
         except Exception as error:  # a click has no cell that could show it
             self.card = {**self.card, "error": f"{type(error).__name__}: {error}"}
 
+    @abstractmethod
     def handle(self, message: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """What a button of the card says."""

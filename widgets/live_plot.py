@@ -7,6 +7,7 @@ means; a frame carries any of them, a slot that is left out keeps its values.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -90,12 +91,13 @@ class PlotView(PlotTraits, View):
         PlotlyJS.load()
         super().__init__(cluster, **traits)
 
+    @abstractmethod
     def figure(self) -> tuple[Mapping[str, Any], list[list[Any]]]:
         """The spec and its slots; asked at each picture, sent when changed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def arrays(self, now_micros: int) -> Mapping[int, Iterable[float]]:
-        raise NotImplementedError
+        """The numbers of this instant, by slot."""
 
     def send_frame(self, now_micros: int) -> None:
         self.frame = pack_frame(self.since_start(now_micros), self.arrays(now_micros))

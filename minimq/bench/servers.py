@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import abstractmethod
 from pathlib import Path
 from typing import Protocol
 
@@ -82,8 +83,9 @@ class ForeignServer:
             self.stop()
             raise
 
+    @abstractmethod
     def command(self, port: int, folder: Path) -> list[str]:
-        raise NotImplementedError
+        """What starts the server on this port, with its files in this folder."""
 
     def environment(self, port: int, folder: Path) -> dict[str, str]:
         return dict(os.environ)

@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from abc import abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar, Self
@@ -105,8 +106,9 @@ class JavaServer:
         assert self.process is not None
         return self.process.pid
 
+    @abstractmethod
     def properties(self) -> dict[str, object]:
-        raise NotImplementedError
+        """The server's properties file."""
 
     def start(self) -> Self:
         """Start and wait for "boot success"; a port that was taken meanwhile is drawn again."""

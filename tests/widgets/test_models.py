@@ -13,7 +13,7 @@ from widgets.view.long_poll import HOLDS_PER_QUEUE_MAX, PENDING_MAX, LongPollMod
 from widgets.view.names import Queue
 from widgets.view.numbers import between, duration
 from widgets.view.offsets import MESSAGES_PER_QUEUE_MAX, Lag, OffsetModel
-from widgets.view.store import Record, record_fields
+from widgets.view.record_fields import Record, record_fields
 from widgets.view.traffic import DOTS_MAX, TrafficModel
 
 QUEUE = Queue("broker-a", 3)

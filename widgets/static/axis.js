@@ -32,7 +32,7 @@ function placeLabels(items, width, measure) {
           ],
         };
     }
-  const clamp = item => Math.max(0, Math.min(item.x + 12, width - item.w)); // each in a row of its own
+  const clamp = item => Math.max(0, Math.min(item.x + 12, width - item.w)); // each in its own row
   return {
     rows: 3,
     at: [

@@ -268,7 +268,8 @@ function controlsPart(model, host, root, send) {
         );
       }
       const {grid, add} = columns[i];
-      grid.className = `mq-cards ${i === 2 ? (column.cards.length > 4 ? 'mq-grid3' : 'mq-grid2') : ''}`;
+      const wide = column.cards.length > 4 ? 'mq-grid3' : 'mq-grid2';
+      grid.className = `mq-cards ${i === 2 ? wide : ''}`;
       column.cards.forEach(card => {
         if (!cards.has(card.node)) cards.set(card.node, cardNode(send));
         const made = cards.get(card.node);

@@ -131,7 +131,8 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
           kind: 'gone',
           badge: 'NOT CONNECTED',
           say: [
-            `No word from the kernel for 4 s. If it has ended, no process of the cluster is left. What you see is the last picture (${model.get('words')?.at ?? ''}).`,
+            'No word from the kernel for 4 s. If it has ended, no process of the cluster is left. ',
+            `What you see is the last picture (${model.get('words')?.at ?? ''}).`,
           ],
           buttons: [{t: 'How to restart', local: 'restart', main: true}],
         }
@@ -274,7 +275,7 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
   }, 1000);
 
   send({do: 'alive'});
-  const alive = setInterval(() => send({do: 'alive'}), ALIVE_EVERY_MS); // a forgotten cluster is closed by its own rule
+  const alive = setInterval(() => send({do: 'alive'}), ALIVE_EVERY_MS);
   body.tabIndex = 0;
   body.setAttribute('role', 'group');
   body.setAttribute('aria-label', 'picture: arrow keys walk, Enter opens, t table, p pause');

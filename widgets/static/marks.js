@@ -65,7 +65,10 @@ function outlineOf(shape, r) {
     case 'arrow':
       return `M${-r},${-h}H${r * 0.35}L${r * 1.1},0L${r * 0.35},${h}H${-r}Z`;
     case 'barrel':
-      return `M${-r},${-r * 0.7}Q0,${-r * 1.25} ${r},${-r * 0.7}V${r * 0.7}Q0,${r * 1.25} ${-r},${r * 0.7}Z`;
+      return (
+        `M${-r},${-r * 0.7}Q0,${-r * 1.25} ${r},${-r * 0.7}` +
+        `V${r * 0.7}Q0,${r * 1.25} ${-r},${r * 0.7}Z`
+      );
     default:
       return `M${-r},0A${r},${r} 0 1 1 ${r},0A${r},${r} 0 1 1 ${-r},0Z`;
   }
@@ -269,7 +272,7 @@ function keep(host, data, make) {
   host.replaceChildren(...make());
 }
 
-// -- marks on an SVG: axes give pixel positions; a mark that did not change keeps its node ---------
+// -- marks on an SVG: axes give pixel positions; an unchanged mark keeps its node
 function drawMarks(root, marks, axes, measure, send) {
   const old = root.mqNodes ?? new Map(),
     fresh = new Map(),

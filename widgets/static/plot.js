@@ -1,4 +1,4 @@
-// A plotly picture fed by binary frames: data by plotly, words and frames by an SVG on the same axes.
+// A plotly picture fed by binary frames: plotly draws data, an SVG on the same axes draws words.
 async function plotlyLibrary() {
   for (let i = 0; i < 600; i++) {
     if (globalThis.Plotly) return globalThis.Plotly;
@@ -18,7 +18,7 @@ function withTokens(value, css) {
   return value;
 }
 
-// A frame is: float64 time, uint32 count, count × (uint32 slot, uint32 length), then float32 values.
+// A frame: float64 time, uint32 count, count × (uint32 slot, uint32 length), float32 values.
 // A slot that is not in the frame keeps its last values.
 function readFrame(view, slots, data) {
   if (!view?.byteLength) return;
