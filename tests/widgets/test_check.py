@@ -7,12 +7,12 @@ import pytest
 from minimq.cluster import SimCluster
 from tests.widgets.story import GROUP, TOPIC, FakeCluster, Script, story
 from widgets import Check
-from widgets.check import event_words
 from widgets.learning.exercise import Given, judge_answer
 from widgets.learning.exercises import EXERCISES, find
 from widgets.learning.film import Film
 from widgets.learning.judging import SLICE_MAX, Breach, Line, cut, in_order
 from widgets.learning.lesson_06 import allocate
+from widgets.view.event_words import event_words
 from widgets.view.rules import COMMIT_NEVER_GOES_BACK, COMMIT_NEVER_PASSES, NONE_SKIPPED, ONE_OWNER
 
 PLACE = {"topic": TOPIC, "broker_name": "broker-a", "queue_id": 3}
