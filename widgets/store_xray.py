@@ -72,9 +72,17 @@ class StoreXray(View):
             self.drawing.bytes_of = FetchedBytes(self.cluster, self.model).of
 
     def draw(self, now_micros: int) -> dict[str, Any]:
+        self.backfill()
         if not self.drawing.log.records:
             return {"marks": [], "height": 80}
         return self.drawing.picture(self.width)
+
+    def backfill(self) -> None:
+        """Ask for records that were written while nobody listened."""
+        gap = self.drawing.log.gap()
+        data = self.drawing.bytes_of(self.drawing.name, *gap) if gap is not None else None
+        if gap is not None and data is not None:
+            self.drawing.log.fill(gap[0], data)
 
     def say_now(self, now_micros: int) -> Words:
         if not self.drawing.log.records:

@@ -9,7 +9,7 @@ from typing import Any
 from minimq.cluster import SimCluster
 from minimq.telemetry.event import Event
 from widgets.learning.judging import in_order
-from widgets.view.names import is_lesson_topic
+from widgets.learning.lesson_04 import records_of
 
 CRASH_SECONDS = 3.0
 SEGMENT = "0" * 20
@@ -37,15 +37,23 @@ def stored(cluster: Any, broker: str, topic: str) -> int:
     return sum(int(end) - int(start) for start, end in queues)
 
 
-def records(cluster: Any, broker: str) -> list[dict[str, Any]]:
-    """What was written to the log, oldest first: topic, queue, number, place, size."""
-    return [
-        dict(event.fields)
-        for event in in_order(cluster.events)
-        if event.process == broker
-        and event.name == "store.message.appended"
-        and is_lesson_topic(str(event.fields["topic"]))
-    ]
+def start_again(cluster: Any, broker: str) -> None:
+    """Restart a broker and wait until it has read its files and answers for itself."""
+    before = len(cluster.events.named("store.recovered"))
+    cluster.restart(broker)
+    cluster.wait_until(lambda: len(cluster.events.named("store.recovered")) > before)
+    cluster.wait_until(lambda: not cluster.snapshot(broker)["stale"])
+
+
+def last_record(folder: Path, wrote: int) -> tuple[int, int]:
+    """Place and size of the last record, read from the file itself."""
+    log = log_file(folder).read_bytes()[:wrote]
+    return [(place, size) for place, size, record in records_of(log) if record is not None][-1]
+
+
+def handled(cluster: Any) -> int:
+    """Messages that a listener has finished."""
+    return len(cluster.events.named("consumer.listener.complete"))
 
 
 def seen_after(events: Iterable[Event]) -> float | None:

@@ -6,12 +6,21 @@ Java: store.CommitLog.MessageExtEncoder, common.message.MessageDecoder
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
 from minimq.common.message import string_to_properties
-from minimq.protocol.message_codec import MESSAGE_MAGIC_CODE, encode_record, tags_code
+from minimq.errors import RemoteCommandError
+from minimq.protocol.message_codec import (
+    MESSAGE_MAGIC_CODE,
+    RECORD_MIN_SIZE,
+    encode_record,
+    find_property,
+    peek_record,
+    tags_code,
+)
 from widgets.view import numbers
 
 SHOWN_BYTES = 16
@@ -64,6 +73,20 @@ class Record:
     queue_offset: int
     uniq_key: str
     dispatched: bool = False
+
+
+def records_in(data: bytes, place: int) -> Iterator[Record]:
+    """The records of a stretch of the log that begins with one, up to the first that is none."""
+    at = 0
+    while at + RECORD_MIN_SIZE <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        try:
+            seen = peek_record(data, at)
+        except RemoteCommandError:
+            return
+        key = find_property(seen.properties, b"UNIQ_KEY") or ""
+        yield Record(place + at, size, seen.topic, seen.queue_id, seen.queue_offset, key)
+        at += size
 
 
 def record_fields(record: Record, data: bytes | None) -> list[tuple[str, int, str]]:

@@ -16,11 +16,13 @@ from widgets.view.record_fields import (
     field_note,
     field_value,
     record_fields,
+    records_in,
     tag_of,
 )
 from widgets.view.sentences import clause, say
 
 RECORDS_MAX = 400
+BACKFILL_BYTES_MAX = 64 * 1024
 PAGE_BYTES = 1640
 UNIT_BYTES = 20
 QUEUES_SHOWN, UNITS_SHOWN = 8, 4
@@ -38,6 +40,8 @@ class BrokerLog:
         self.records: deque[Record] = deque(maxlen=RECORDS_MAX)
         self.wrote = self.flushed = self.dispatched = 0
         self.lives = True
+        self.filled: set[int] = set()
+        """Gaps that were asked for."""
         self.cuts = 0
         """How often records were lost: what is stored at their place is not what was there."""
 
@@ -46,6 +50,32 @@ class BrokerLog:
         while self.records and self.records[-1].place >= end:
             self.records.pop()
             self.cuts += 1
+            self.filled.clear()
+
+    def gap(self) -> tuple[int, int] | None:
+        """Place and size of the first bytes whose records were never told, when nobody listened."""
+        at = 0 if self.wrote <= BACKFILL_BYTES_MAX else self.wrote
+        for record in self.records:
+            if record.place > at and at not in self.filled:
+                return at, min(record.place - at, BACKFILL_BYTES_MAX)
+            at = record.place + record.size
+        if at < self.wrote and at not in self.filled:
+            return at, min(self.wrote - at, BACKFILL_BYTES_MAX)
+        return None
+
+    def fill(self, place: int, data: bytes) -> None:
+        """Add the records of these bytes of the log."""
+        found = list(records_in(data, place))
+        for record in found:
+            record.dispatched = record.place + record.size <= self.dispatched
+        known = {record.place for record in self.records}
+        fresh = [record for record in found if record.place not in known]
+        self.records = deque(
+            sorted([*self.records, *fresh], key=lambda record: record.place), RECORDS_MAX
+        )
+        self.filled.add(place)
+        if len(self.filled) > RECORDS_MAX:
+            self.filled = {place}
 
     def within(self, start: int, end: int) -> list[Record]:
         return [r for r in self.records if r.place < end and r.place + r.size > start]
