@@ -21,6 +21,7 @@ from minimq.client.producer.mq_producer_impl import MQProducerImpl
 from minimq.client.producer.producer_config import ProducerConfig
 from minimq.client.scheduled_service import ScheduledService
 from minimq.client.service_state import ServiceState
+from minimq.client.subscription_versions import SubscriptionVersions, said_by
 from minimq.client.topic_route_table import (
     TopicRouteTable,
     limit_queue_nums,
@@ -86,6 +87,7 @@ class MQClientInstance:
         self.producer_table: dict[str, MQProducerImpl] = {}
         self.consumer_table: dict[str, MQConsumerInner] = {}
         self.route_table = TopicRouteTable()
+        self.subscription_versions = SubscriptionVersions()
         self._manager = manager
         self.message_client_id_setter = manager.message_client_id_setter
         dispatcher = RequestDispatcher(host)
@@ -329,6 +331,7 @@ class MQClientInstance:
 
     def clean_offline_broker(self) -> None:
         for name, address in self.route_table.clean_offline_broker():
+            self.subscription_versions.forget(address)
             self.host.recorder.emit(catalog.CLIENT_BROKER_FORGOTTEN, SERVICE, name, address)
 
     async def send_heartbeat_to_all_broker_with_lock(self) -> None:
@@ -361,16 +364,26 @@ class MQClientInstance:
             if heartbeat.consumer_data_set or broker_id == MASTER_ID:
                 await self._send_heartbeat(name, broker_id, address, heartbeat)
 
+    async def introduce(self, broker_name: str, group: str, topic: str) -> None:
+        """Let a broker hear of a subscription before the first pull, which it would refuse."""
+        addresses = self.route_table.broker_addr_table.get(broker_name, {})
+        for broker_id in sorted(addresses)[:1]:  # the one that a first pull asks
+            address = addresses[broker_id]
+            if not self.subscription_versions.knows(address, group, topic):
+                heartbeat = self.prepare_heartbeat_data()
+                await self._send_heartbeat(broker_name, broker_id, address, heartbeat)
+
     async def _send_heartbeat(
         self, name: str, broker_id: int, address: str, heartbeat: HeartbeatData
     ) -> None:
-        timeout = self.config.mq_client_api_timeout
+        timeout, heard = self.config.mq_client_api_timeout, said_by(heartbeat)
         try:
             version = await self.mq_client_api.send_heartbeat(address, heartbeat, timeout)
         except MiniMQError as error:
             self._failed(f"heartbeat to {name} {address}", error)
         else:
             self.route_table.broker_version_table.setdefault(name, {})[address] = version
+            self.subscription_versions.answered(address, heard)
             self.host.recorder.emit(catalog.CLIENT_HEARTBEAT_SENT, SERVICE, name, broker_id, True)
 
     def _known_brokers(self) -> list[tuple[str, int, str]]:

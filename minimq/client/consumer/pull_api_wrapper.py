@@ -84,6 +84,8 @@ class PullAPIWrapper:
                 f"The broker[{pull.mq.broker_name}, {broker.broker_version}] does not upgrade to "
                 f"support for filter message by {sub.expression_type}"
             )
+        versions = self._instance.subscription_versions
+        sub_version = versions.version_for(broker.broker_addr, self.consumer_group, sub)
         sys_flag = pull.sys_flag & ~_COMMIT_OFFSET if broker.slave else pull.sys_flag
         ext = {
             "consumerGroup": self.consumer_group,
@@ -94,7 +96,7 @@ class PullAPIWrapper:
             "sysFlag": str(sys_flag),
             "commitOffset": str(pull.commit_offset),
             "suspendTimeoutMillis": str(pull.suspend_millis),
-            "subVersion": str(sub.sub_version),
+            "subVersion": str(sub_version),
             "expressionType": sub.expression_type,
             "bname": pull.mq.broker_name,
         }

@@ -75,7 +75,7 @@ class RebalanceImpl(ABC):
     async def compute_pull_from_where(self, mq: MessageQueue) -> int: ...
 
     @abstractmethod
-    def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None: ...
+    async def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None: ...
 
     # -- deciding --------------------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ class RebalanceImpl(ABC):
                 request = await self._add(mq, is_order)
                 if request is not None:
                     requests.append(request)
-        self.dispatch_pull_request(requests)
+        await self.dispatch_pull_request(requests)
         return changed or bool(requests)
 
     async def _drop(self, mq: MessageQueue, why: str) -> bool:

@@ -51,5 +51,5 @@ class RebalanceLitePull(RebalanceImpl):
     async def compute_pull_from_where(self, mq: MessageQueue) -> int:
         return await self._consumer.compute_pull_from_where(mq)
 
-    def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
+    async def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
         """The tasks of the queues pull."""

@@ -93,5 +93,5 @@ class RebalancePull(RebalanceImpl):
     async def compute_pull_from_where(self, mq: MessageQueue) -> int:
         return 0
 
-    def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
+    async def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
         """The user pulls."""

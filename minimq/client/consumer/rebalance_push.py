@@ -96,7 +96,11 @@ class RebalancePush(RebalanceImpl):
     async def remove_dirty_offset(self, mq: MessageQueue) -> None:
         self.offset_store.remove_offset(mq)
 
-    def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
+    async def dispatch_pull_request(self, requests: Sequence[PullRequest]) -> None:
+        """All at once, when the brokers of these queues have heard of this subscription."""
+        wanted = {(x.message_queue.broker_name, x.message_queue.topic): None for x in requests}
+        for broker_name, topic in wanted:
+            await self.instance.introduce(broker_name, self.consumer_group, topic)
         for request in requests:
             self.instance.pull_message_service.execute_pull_request_immediately(request)
 
