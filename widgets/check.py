@@ -162,8 +162,8 @@ class Check(Card):
     def _paint(self) -> None:
         made: dict[str, Any] = {
             "kind": "check", "top": [f"CHECK, {self.title}", self._top_right()],
-            "task": self.exercise.task if self.exercise is not None else "",
-            "hints": self.hints[: self.hints_shown],
+            "task": code_parts(self.exercise.task) if self.exercise is not None else [],
+            "hints": [code_parts(hint) for hint in self.hints[: self.hints_shown]],
             "hints_left": len(self.hints) - self.hints_shown,
             "say": self._headline(), "passed": None, "solution": self.solution,
             "may_show_solution": self.may_show_solution, "rules": [], "foot": "",
@@ -214,6 +214,12 @@ class Check(Card):
             rows.append([[["dim", at]], _who(event), event_words(event), [["dim", note]]])
             marks.append("breach" if breaking else "")
         return block(rows=rows, marks=marks, tight=True)
+
+
+def code_parts(text: str) -> Parts:
+    """`name` in a text is code."""
+    pieces = text.split("`")
+    return [["code", piece] if place % 2 else piece for place, piece in enumerate(pieces)]
 
 
 def _lines(breach: Breach) -> Block:

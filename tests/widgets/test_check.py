@@ -152,6 +152,17 @@ def test_hints_come_one_by_one_and_the_solution_last() -> None:
     assert not check.card["may_show_solution"]
 
 
+def test_names_in_a_hint_are_code() -> None:
+    check = Check(None, "nb04.rebuild", lambda log: {}, seed=1)
+    check.handle({"do": "hint"})
+    check.handle({"do": "hint"})
+    assert check.card["hints"][1] == [
+        "",
+        ["code", "record.tags_code"],
+        " is the hash that RocketMQ would write.",
+    ]
+
+
 def test_the_solution_of_a_reading_is_computed_from_the_run() -> None:
     script = Script().at(1)
     script.emit(

@@ -147,8 +147,10 @@ function breachTable(broken, send) {
 function checkCard(card, mine, send) {
   const mark = card.passed === null ? '' : card.passed ? '✓ ' : '✗ ',
     out = [];
-  if (card.passed === null && card.task) out.push(html('div', {style: 'margin:4px 0'}, card.task));
-  if (!(card.passed === null && card.task && plain(card.say).endsWith(card.task)))
+  const task = plain(card.task ?? []);
+  if (card.passed === null && task)
+    out.push(html('div', {style: 'margin:4px 0'}, ...rich(card.task)));
+  if (!(card.passed === null && task && plain(card.say).endsWith(task)))
     out.push(html('div', {class: 'mq-question'}, mark, ...rich(card.say)));
   for (const broken of card.broken ?? [])
     out.push(
@@ -166,7 +168,7 @@ function checkCard(card, mine, send) {
   if (card.passed && card.why) out.push(html('div', {class: 'mq-why'}, card.why));
   out.push(
     ...card.hints.map((hint, i) =>
-      html('div', {class: 'mq-why'}, html('b', {}, `Hint ${i + 1}. `), hint),
+      html('div', {class: 'mq-why'}, html('b', {}, `Hint ${i + 1}. `), ...rich(hint)),
     ),
   );
   if (card.solution)
