@@ -144,7 +144,7 @@ class ConsumeMessageService(ABC):
         self.host.recorder.emit_from_thread(
             catalog.LISTENER_STARTED,
             "ConsumeMessageThread",
-            first.topic,
+            mq.topic,
             mq.broker_name,
             mq.queue_id,
             first.queue_offset,
@@ -173,7 +173,7 @@ class ConsumeMessageService(ABC):
             emit(
                 catalog.LISTENER_COMPLETE,
                 "ConsumeMessageThread",
-                first.topic,
+                mq.topic,
                 mq.broker_name,
                 mq.queue_id,
                 first.queue_offset,
