@@ -218,8 +218,8 @@ def record_bytes(node: str, place: int, size: int) -> Call:
     return Call("node", asked, returns="bytes")
 
 
-def listening(on: bool) -> Call:
-    return Call("listening", {"on": on})
+def listening(on: bool, frames: bool) -> Call:
+    return Call("listening", {"on": on, "frames": frames})
 
 
 def reset() -> Call:

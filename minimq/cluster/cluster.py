@@ -45,7 +45,7 @@ class Cluster(ABC):
         self._nodes: dict[str, Node] = {}
         self._facts: dict[str, Any] = {}
         self._reports: dict[str, deque[Any]] = {}
-        self._listeners = 0
+        self._listeners = self._frame_listeners = 0
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._changes = 0
@@ -225,14 +225,24 @@ class Cluster(ABC):
             return f"{', '.join(names)} still starting" if names else ""
         return "nothing has been started yet"
 
-    def listening(self, on: bool) -> None:
-        """A viewer comes (True) or goes (False): details flow while there is at least one."""
+    def listening(self, on: bool, frames: bool = True) -> None:
+        """A viewer comes (True) or goes (False): details flow while there is at least one.
+
+        Each frame that is sent or received is told too, half of all details, unless nobody wants
+        `frames`. Who goes says the same of them as when coming.
+        """
         with self._lock:
-            before = self._listeners
-            self._listeners = max(before + (1 if on else -1), 0)
-            changed = (before > 0) != (self._listeners > 0)
-        if changed and not self.closed:
-            self._start(calls.listening(on))
+            before = self._wanted()
+            step = 1 if on else -1
+            self._listeners = max(self._listeners + step, 0)
+            self._frame_listeners = max(self._frame_listeners + step * frames, 0)
+            wanted = self._wanted()
+        if wanted != before and not self.closed:
+            self._start(calls.listening(*wanted))
+
+    def _wanted(self) -> tuple[bool, bool]:
+        """Details, and those of single frames."""
+        return self._listeners > 0, self._frame_listeners > 0
 
     def ready(self, timeout: float = READY_SECONDS) -> Awaitable[Self]:
         """`await cluster.ready()`: every process that was asked for serves."""

@@ -151,10 +151,10 @@ class Director(Lifecycle):
         self._tell_facts()
         reply.ok()
 
-    def op_listening(self, reply: Reply, on: bool) -> None:
-        self.listening = on
+    def op_listening(self, reply: Reply, on: bool, frames: bool) -> None:
+        self.listening, self.frames = on, frames
         for record in self._started():
-            self.nodes.ask(record, "listening", {"on": on}, nobody())
+            self.nodes.ask(record, "listening", {"on": on, "frames": frames}, nobody())
         if on and not self._refreshing:
             self._refresh_snapshots()
         reply.ok()

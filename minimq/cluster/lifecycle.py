@@ -30,7 +30,7 @@ class Lifecycle:
         self.roster = Roster()
         self.config: Options = {}
         self.pace = 1.0
-        self.listening = False
+        self.listening = self.frames = False
         self.topics: dict[str, int] = {}
         self.links: dict[tuple[str, str], str] = {}
         """(opener, listener) → direction as the opener sees it."""
@@ -137,6 +137,7 @@ class Lifecycle:
             "namesrv_addr": self.roster.name_server_addresses(),
             "pace": self.pace,
             "listening": self.listening,
+            "frames": self.frames,
             "links": links,
         }
 

@@ -62,7 +62,7 @@ class NodeMain:
 
     async def _start(self, args: dict[str, Any]) -> None:
         self.host.pace.set_factor(args["pace"])
-        self.host.recorder.listen(args["listening"])
+        self._op_listening(args["listening"], args["frames"])
         for address, direction in args["links"]:
             self.links.cut(address, direction)
         try:
@@ -109,8 +109,8 @@ class NodeMain:
     def _op_pace(self, factor: float) -> None:
         self.host.pace.set_factor(factor)
 
-    def _op_listening(self, on: bool) -> None:
-        self.host.recorder.listen(on)
+    def _op_listening(self, on: bool, frames: bool) -> None:
+        self.host.recorder.listen(on, frames)
 
     def _op_cut(self, address: str, direction: str) -> None:
         self.links.cut(address, direction)

@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
         if self.closed:
             return
         frame = encode_frame(command)
-        if self.host.recorder.listening:
+        if self.host.recorder.listening and self.host.recorder.frames:
             self._tell(catalog.FRAME_SENT, command)
         if self._corked is not None:
             self._corked.append(frame)
@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
     # -- inside ----------------------------------------------------------------------------------
 
     def _take(self, command: RemotingCommand) -> None:
-        if self.host.recorder.listening:
+        if self.host.recorder.listening and self.host.recorder.frames:
             self._tell(catalog.FRAME_RECEIVED, command)
         if not command.flag & 1:
             pace = command.ext_fields.get("minimqPace")
@@ -243,7 +243,7 @@ class Connection(asyncio.Protocol):
             self.send(request)
             return
         frame = encode_frame(request)
-        if self.host.recorder.listening:
+        if self.host.recorder.listening and self.host.recorder.frames:
             self._tell(catalog.FRAME_SENT, request)
         if not self._gathered:
             asyncio.get_running_loop().call_soon(self._write_gathered)

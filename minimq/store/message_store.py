@@ -81,6 +81,7 @@ class DefaultMessageStore(StoreWriter):
         """On a slave: `ha_client.update_master_address("ip:port")` when it is known."""
         self._services: list[ServiceTask] = []
         self._gauge_pending = False
+        self._told_positions: tuple[int, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # -- life ------------------------------------------------------------------------------------
@@ -290,15 +291,11 @@ class DefaultMessageStore(StoreWriter):
     def _emit_positions(self) -> None:
         self._gauge_pending = False
         emit, log = self._recorder.emit, self.commit_log
-        emit(
-            catalog.STORE_POSITIONS,
-            SERVICE,
-            FOLDER,
-            log.max_offset,
-            log.files.flushed_where,
-            self.reput.reput_from_offset,
-            log.min_offset,
-        )
+        dispatched, flushed = self.reput.reput_from_offset, log.files.flushed_where
+        positions = (log.max_offset, flushed, dispatched, log.min_offset)
+        if positions != self._told_positions:
+            self._told_positions = positions
+            emit(catalog.STORE_POSITIONS, SERVICE, FOLDER, *positions)
         advanced, self.queues.advanced = self.queues.advanced, {}
         for (topic, queue_id), queue in advanced.items():
             emit(

@@ -47,6 +47,8 @@ class Recorder:
     ) -> None:
         self.process = process
         self.listening = False
+        self.frames = True
+        """Those who listen want single frames too: half of all details."""
         self.dropped = 0
         self._now_micros = now_micros
         self._ring_events_max = ring_events_max
@@ -59,9 +61,10 @@ class Recorder:
         self.on_first: Callable[[], None] = _ignore
         """Called when an event lies in an empty ring; maybe in a listener's thread."""
 
-    def listen(self, on: bool) -> None:
-        """Somebody wants details, or nobody any more."""
+    def listen(self, on: bool, frames: bool = True) -> None:
+        """Somebody wants details, maybe of each frame as well, or nobody any more."""
         self.listening = self._wanted = on
+        self.frames = frames
 
     def limit_details(self, per_second: int, burst: int) -> None:
         """More details than these are not recorded, so that watching cannot slow a busy process."""

@@ -95,6 +95,25 @@ def test_details_flow_while_somebody_listens(small, within):
     assert not small.state["listening"]
 
 
+def test_single_frames_are_told_only_to_who_asks(small, within):
+    small.create_topic("orders")
+    small.wait_until()
+    small.listening(True, frames=False)
+    small.add_producer("orders").send("orders", "x")
+    within(5, lambda: small.events.named("producer.send.complete"))
+    assert small.events.named("remoting.frame.received") == []
+    small.listening(True)
+    small.send("orders", "y")
+    within(5, lambda: small.events.named("remoting.frame.received"))
+    small.listening(False)
+    small.snapshot("broker-a")  # its process has heard of it now
+    stopped = small.now_micros()
+    small.send("orders", "z")
+    within(5, lambda: len(small.events.named("producer.send.complete")) == 3)
+    frames = small.events.named("remoting.frame.received")
+    assert not [e for e in frames if e.process == "broker-a" and e.at_micros > stopped]
+
+
 def test_kill_and_restart_keep_name_address_and_messages(small):
     small.create_topic("orders", queues=1)
     producer = small.add_producer("orders")

@@ -430,6 +430,22 @@ def test_positions_are_told_once_for_many_messages():
     run_virtual(main())
 
 
+def test_an_idle_store_tells_nothing():
+    async def main():
+        store = open_store()
+        put(store, b"x")
+        await asyncio.sleep(1)
+        store.host.recorder.drain()
+        await asyncio.sleep(5)
+        assert not events_of(store, "store.positions")
+        put(store, b"y")
+        await asyncio.sleep(1)
+        assert events_of(store, "store.positions")
+        await store.shutdown()
+
+    run_virtual(main())
+
+
 def test_details_flow_only_while_somebody_listens():
     async def main():
         store = open_store()
