@@ -70,6 +70,7 @@ class Goal(Card):
     @property
     def sentence(self) -> str:
         """What is still missing, or what was reached, in words."""
+        self.look()
         said = self.card["say"]
         return "".join(part if isinstance(part, str) else part[1] for part in said)
 

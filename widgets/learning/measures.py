@@ -1,6 +1,7 @@
 """What the lessons read off a run: owners, gaps and overlaps, delays, positions, repeats.
 
-Each reads the events of a cluster onward from where it stopped, so asking often costs little.
+Each reads the events of a cluster onward from where it stopped, so asking often costs little. Who
+needs details asks the cluster for them, whether or not a view is on screen.
 """
 
 from __future__ import annotations
@@ -125,6 +126,7 @@ class Delays(_Reader):
 
     def __init__(self, cluster: Any, topic: str) -> None:
         super().__init__(cluster)
+        cluster.listening(True)
         self.topic = topic
         self.millis: list[float] = []
         self._stored: dict[tuple[str, int, int], int] = {}
@@ -204,6 +206,7 @@ class Positions(_Reader):
 
     def __init__(self, cluster: Any, topic: str) -> None:
         super().__init__(cluster)
+        cluster.listening(True)
         self.topic = topic
         self.handled: dict[tuple[Queue, int], int] = {}
         """How often a listener got each message."""
@@ -212,7 +215,7 @@ class Positions(_Reader):
         self.behind: list[int] = []
         """At each finished message: how far the broker's position was behind it."""
         self.saves: list[tuple[int, str]] = []
-        """When a position was told, and by which road: timer, drop, shutdown or pull."""
+        """When the broker took a position, and by which road it came: timer, pull or admin."""
 
     def apply(self, event: Event) -> None:
         fields = event.fields
@@ -243,6 +246,17 @@ class Positions(_Reader):
         self.read()
         return sum(self.handled.values()) - len(self.handled)
 
+    def completed(self) -> int:
+        """How far the listeners have come, summed over the queues."""
+        self.read()
+        return sum(self.finished.values())
+
+    def seconds_since_save(self) -> float:
+        """Seconds since the timer's last save; none yet: a negative number."""
+        self.read()
+        last = max((at for at, via in self.saves if via == "timer"), default=None)
+        return -1.0 if last is None else (self.cluster.now_micros() - last) / 1e6
+
     def stands_at(self) -> int:
         """The broker's position, summed over the queues."""
         self.read()
@@ -253,10 +267,10 @@ class Positions(_Reader):
         self.read()
         return bool(self.finished) and self.broker == self.finished
 
-    def usually_behind(self) -> int:
-        """The median distance of the broker's position from what was finished."""
+    def usually_behind(self, last: int) -> int:
+        """The distance of the broker's position from what was finished: median of the last."""
         self.read()
-        return round(median(self.behind))
+        return round(median(self.behind[-last:]))
 
     def told(self, via: str) -> int:
         """How often the broker's position came by this road."""
