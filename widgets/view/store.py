@@ -26,11 +26,10 @@ BACKFILL_BYTES_MAX = 64 * 1024
 PAGE_BYTES = 1640
 UNIT_BYTES = 20
 QUEUES_SHOWN, UNITS_SHOWN = 8, 4
-STRIP_TOP, STRIP = 58, 46
+STRIP_TOP, STRIP = 72, 46
 FIELD_HEIGHT, FIELD_GAP = 44, 4
 UNIT_HEIGHT = 30
 UNIT_ROOMY = 190
-ROOMY = 700
 
 
 class BrokerLog:
@@ -93,6 +92,7 @@ class StoreModel:
             "store.message.appended": self._appended,
             "store.message.dispatched": self._dispatched,
             "store.positions": self._positions,
+            "store.flushed": self._flushed,
             "node.exited": self._exited,
             "node.ready": self._ready,
             "cluster.reset": self._reset,
@@ -138,6 +138,10 @@ class StoreModel:
             if record.dispatched:
                 break
             record.dispatched = record.place + record.size <= log.dispatched
+
+    def _flushed(self, event: Event) -> None:
+        log = self._log(event)
+        log.flushed = max(log.flushed, int(event.fields["to_offset"] or 0))
 
     def _exited(self, event: Event) -> None:
         if str(event.fields["node"]) in self.logs:
@@ -303,15 +307,14 @@ class StorePicture:
             x = self._x(at, width)
             column = place * width / 3
             yield {"k": "text", "x": column, "y": 28, "t": f"{name} {at}", "b": True}
-            if width >= ROOMY:
-                beside = {"k": "text", "x": column + 130, "y": 28, "dim": True, "small": True}
-                yield {**beside, "t": what}
+            below: Mark = {"k": "text", "x": column, "y": 42, "dim": True, "small": True}
+            yield {**below, "t": what}
             yield {
                 "k": "line",
                 "x0": column + 2,
                 "x1": x,
-                "y0": 37 + 5 * place,
-                "y1": 37 + 5 * place,
+                "y0": 52 + 4 * place,
+                "y1": 52 + 4 * place,
                 "line": "@line",
                 "w": 1,
             }
@@ -319,7 +322,7 @@ class StorePicture:
                 "k": "line",
                 "x0": x,
                 "x1": x,
-                "y0": 37 + 5 * place,
+                "y0": 52 + 4 * place,
                 "y1": STRIP_TOP + STRIP + 5,
                 "w": 2,
                 "halo": True,
