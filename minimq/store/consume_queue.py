@@ -168,14 +168,17 @@ class ConsumeQueue:
         self.max_physical_offset = _record_end(last) if last else 0
 
     def truncate_from(self, commit_log_offset: int) -> None:
-        """Drop every unit whose record does not end at or before `commit_log_offset`."""
+        """Drop every unit whose record does not end at or before `commit_log_offset`.
+
+        A power cut may have left zeros among the units to be dropped.
+        """
         low, high = self.files.min_offset // UNIT_SIZE, self.max_offset
         self.min_offset = low
         while low < high:
             middle = (low + high) // 2
             unit = self.get_unit(middle)
             assert unit is not None  # between the first and the last unit
-            if _record_end(unit) <= commit_log_offset:
+            if unit[1] and _record_end(unit) <= commit_log_offset:
                 low = middle + 1
             else:
                 high = middle

@@ -287,6 +287,24 @@ def test_a_lost_queue_is_built_again(how):
     run_virtual(main())
 
 
+def test_zeros_among_the_units_of_a_crash_are_built_again():
+    """A power cut may keep later files of a queue and lose earlier ones."""
+
+    async def main():
+        files = MemoryFileSystem()
+        store = open_store(files)
+        put(store, *[b"x"] * 450)
+        units = queue_bytes(store)
+        store.kill()
+        for number in (0, 3, 4):
+            damage(files, f"consumequeue/T/0/{number * 1_000:020d}", 0, bytes(1_000))
+        again = open_store(files)
+        assert queue_bytes(again) == units
+        await again.shutdown()
+
+    run_virtual(main())
+
+
 def test_a_queue_without_its_first_file_is_no_reason_to_fail():
     async def main():
         files = MemoryFileSystem()
