@@ -144,7 +144,7 @@ class DefaultMQProducer(_Face):
             try:
                 result = self._attempt(impl, outgoing, queue, retry.remaining_millis)
             except MiniMQError as error:
-                again = retry.failed(error)
+                again = retry.failed(error, impl.spent_millis(began, timeout_millis))
                 values = (outgoing.msg_id, outgoing.topic, queue.broker_name, retry.times)
                 emit = impl.host.recorder.emit_from_thread
                 emit(catalog.SEND_FAILED, SERVICE, *values, str(error), not again)
@@ -218,7 +218,12 @@ class DefaultMQProducer(_Face):
         outbox = self._outbox
         while outbox:
             message, callback, message_queue, timeout_millis = outbox[0]
-            self._inner.send_async(message, callback, message_queue, timeout_millis=timeout_millis)
+            try:
+                inner = self._inner
+                inner.send_async(message, callback, message_queue, timeout_millis=timeout_millis)
+            except Exception as error:  # of this message alone, a callback's own included
+                emit = self._inner.impl.host.recorder.emit
+                emit(catalog.SERVICE_FAILED, SERVICE, f"an asynchronous send raised {error!r}")
             outbox.popleft()
 
     def send_oneway(self, message: Message, message_queue: MessageQueue | None = None) -> None:

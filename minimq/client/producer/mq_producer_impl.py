@@ -204,7 +204,7 @@ class MQProducerImpl:
                     outgoing, queue, retry.remaining_millis, retry.times
                 )
             except MiniMQError as error:
-                again = retry.failed(error)
+                again = retry.failed(error, self.spent_millis(began, timeout_millis))
                 self.tell_failed(outgoing, queue.broker_name, retry.times, error, not again)
             else:
                 if retry.succeeded(result):

@@ -4,6 +4,8 @@ Java:    DefaultMQProducerImpl#sendDefaultImpl (the loop and its catch branches)
 Posts:   RocketMQ生产消费流程浅析, sendDefaultImpl
 Differs: the loop is turned inside out, so that the blocking and the async producer drive the same
          decision; MQBrokerError retries on six codes only, not always as the post has it.
+         A budget that is used up to the millisecond ends the loop; Java sends once more with 0 ms
+         left, which cannot succeed but may store a second copy.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ class SendRetry:
         self.spent_millis = spent_millis
         if self._ended or self.times >= self.times_total:
             return False
-        if self.timeout_millis < spent_millis:
+        if self.timeout_millis < spent_millis or (self.times and self.remaining_millis <= 0):
             self._call_timeout = True
             return False
         return True
@@ -85,15 +87,16 @@ class SendRetry:
         self._result = result
         return result.send_status is SendStatus.SEND_OK or not self._retry_another_broker
 
-    def failed(self, error: MiniMQError) -> bool:
-        """True: try again."""
+    def failed(self, error: MiniMQError, spent_millis: float = 0) -> bool:
+        """True: try again, if the budget still allows it."""
         self._error = error
+        self.spent_millis = spent_millis
         if isinstance(error, MQBrokerError):
             retry = error.response_code in self._retry_codes
         else:
             retry = isinstance(error, RemotingError | MQClientError)
         self._ended = not retry
-        return retry and self.times < self.times_total
+        return retry and self.times < self.times_total and self.remaining_millis > 0
 
     def outcome(self) -> SendResult:
         """The last result if there was any, else the exception for the caller."""
