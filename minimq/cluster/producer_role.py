@@ -55,13 +55,13 @@ class ProducerRunner:
 
     def snapshot(self) -> dict[str, Any]:
         return {
+            **self.producer.snapshot(),
             "role": "producer",
             "topic": self.topic,
             "rate": self.rate,
             "sent": self.sent,
             "failed": self.failed,
             "outstanding": len(self._outstanding),
-            **self.producer.snapshot(),
         }
 
     async def perform(self, op: str, args: dict[str, Any]) -> Any:
