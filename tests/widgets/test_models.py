@@ -75,8 +75,8 @@ def test_a_stuck_message_is_the_sentence(view_of) -> None:
 def test_a_window_names_its_holes(view_of) -> None:
     view = view_of(ProcessQueueView, window_with_a_hole().done(), 3.4)
     assert view.sentence == (
-        "C1 holds 34 messages of a·3: 5 in the listener, 6 waiting, 23 finished behind an older "
-        "one. The commit stands at 2."
+        "C1 holds 11 messages of a·3: 5 in the listener, 6 waiting. 23 newer ones are finished. "
+        "The commit stands at 2."
     )
 
 

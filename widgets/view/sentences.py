@@ -91,8 +91,8 @@ SENTENCES: dict[str, str] = {
     "everything.",
     # -- process queue
     "window.empty": "Nobody holds {queue} now: there is no window.",
-    "window.now": "{who} holds {cached} of {queue}: {running} in the listener, {waiting} waiting, "
-    "{finished} finished behind an older one. The commit stands at **{oldest}**.",
+    "window.now": "{who} holds {cached} of {queue}: {running} in the listener, {waiting} waiting. "
+    "{finished} newer ones are finished. The commit stands at **{oldest}**.",
     "window.limited": "{who} pulls no more from {queue}: **{why}**. It asks again in {delay}.",
     # -- passport
     "passport.empty": "No message yet. Send one, then its way is drawn here.",

@@ -21,6 +21,12 @@ LIMIT_MICROS = 1_000_000
 GUTTER = 96
 
 
+def span(positions: Positions) -> int:
+    """From the oldest unfinished to the newest unfinished: what is finished has left the window."""
+    unfinished = [end - 1 for _, end, state in positions.runs() if state != "finished"]
+    return max(0, unfinished[-1] - positions.oldest) if unfinished else 0
+
+
 class WindowPicture:
     """One queue of the offset model, enlarged."""
 
@@ -117,9 +123,7 @@ class WindowPicture:
         self, marks: list[Mark], positions: Positions, width: int, y: float, now: int
     ) -> float:
         tripped = self.tripped(now)
-        lag = positions.lag()
-        held = lag.in_window + lag.behind_hole
-        values = {"count": held, "size": 0, "span": max(0, positions.pulled - positions.oldest)}
+        values = {"count": positions.lag().in_window, "size": 0, "span": span(positions)}
         for name, unit, most in LIMITS:
             if name == "size":
                 continue
@@ -248,7 +252,7 @@ class WindowPicture:
             who=label(owner),
             queue=queue_name(chosen),
             running=running,
-            cached=numbers.many(lag.in_window + lag.behind_hole, "message"),
+            cached=numbers.many(lag.in_window, "message"),
             finished=lag.behind_hole,
             waiting=max(0, lag.in_window - running),
             oldest=positions.oldest,
