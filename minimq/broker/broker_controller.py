@@ -194,8 +194,10 @@ class BrokerController:
         for task in self._tasks:
             await task.shutdown()
         await self.broker_outer_api.unregister_broker_all(self.identity)
-        await self.message_store.shutdown()
-        await self.broker_outer_api.shutdown()
+        try:
+            await self.message_store.shutdown()
+        finally:
+            await self.broker_outer_api.shutdown()
         self.config_tables.persist_topics()
         self.config_tables.persist_groups()
         self.config_tables.persist_offsets()

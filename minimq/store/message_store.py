@@ -157,7 +157,7 @@ class DefaultMessageStore(StoreWriter):
         self.accepting = not config.is_slave
 
     async def shutdown(self) -> None:
-        """Stop the services, then bring everything to the disk."""
+        """Stop the services, then bring everything to the disk; StoreError if it takes nothing."""
         if self.state is not StoreState.RUNNING:
             self._close()
             return
@@ -173,8 +173,10 @@ class DefaultMessageStore(StoreWriter):
         self.group_commit.close()
         self._log_thread.shutdown()
         self._queue_thread.shutdown()
-        self._flush_all()
-        self._close()
+        try:
+            self._flush_all()
+        finally:
+            self._close()
 
     def _flush_all(self) -> None:
         self.schedule.persist()
