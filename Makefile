@@ -9,7 +9,7 @@ UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 # uv finds (or fetches) an interpreter by itself, unless one was named on the command line.
 WANTED := $(if $(filter file,$(origin PYTHON)),>=3.11,$(PYTHON))
 
-.PHONY: help env lab test check format strip notebooks bench live lock clean
+.PHONY: help env lab test check format strip notebooks pictures bench live lock clean
 help:
 	@echo "make lab        open the lessons in JupyterLab"
 	@echo "make test       run the tests"
@@ -18,6 +18,7 @@ help:
 	@echo "make format     format and sort imports"
 	@echo "make strip      remove the outputs that running a lesson stored in notebooks/"
 	@echo "make notebooks  run every notebook from top to bottom"
+	@echo "make pictures   shoot the pictures of what one should see from real runs"
 	@echo "make live       only the tests with real processes"
 	@echo "make bench      the benchmarks"
 	@echo "make lock       resolve requirements.lock anew (needs uv)"
@@ -60,6 +61,10 @@ strip: env
 
 notebooks: env
 	$(BIN)/python -m pytest tests/notebooks $(PYTEST_ARGS)
+
+# ONLY=04 makes those of one lesson; needs a Chromium.
+pictures: env
+	$(BIN)/python tests/lab/pictures.py $(ONLY)
 
 live: env
 	$(BIN)/python -m pytest -m live $(PYTEST_ARGS)

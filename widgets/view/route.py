@@ -22,6 +22,10 @@ BROKERS_MAX, OBSERVERS_MAX = 4, 6
 WINDOW_SECONDS = 12.0
 LANE, LANE_GAP, HEAD = 15, 6, 26
 LEFT, RIGHT = 92, 8
+TAG_LETTER = 7.3
+"""Pixels of a letter of a tag, for the widest of the usual fonts."""
+WIDEST_MICROS = 2**62
+"""Later than any instant: the right end of the axis."""
 
 
 @dataclass(slots=True)
@@ -241,7 +245,9 @@ class RoutePicture:
                 marks += _truth_lane(broker.truth, x, lane, now, letter(name))
             else:
                 marks += _belief_lane(broker.beliefs.get(who, []), x, lane, now)
-                marks += _wrong_marks(self.model.wrong_spans(who, name, now), x, lane)
+                marks += _wrong_marks(
+                    self.model.wrong_spans(who, name, now), x, lane, x(WIDEST_MICROS)
+                )
         marks.append(
             {"k": "text", "x": LEFT - 8, "y": bottom + 6, "t": "registers", "a": "end", "dim": True}
         )
@@ -410,32 +416,29 @@ def _belief_lane(changes: list[tuple[int, bool]], x: Any, y: float, now: int) ->
             yield {**box, "fill": "@nb"} if up else {**box, "line": "@nb", "dash": "4 3"}
 
 
-def _wrong_marks(spans: list[tuple[int, int, bool]], x: Any, y: float) -> Iterable[Mark]:
-    for start, end, still in spans:
+def _wrong_marks(
+    spans: list[tuple[int, int, bool]], x: Any, y: float, right_end: float
+) -> Iterable[Mark]:
+    """A frame for each wrong span, and its length where there is room: the newest comes first."""
+    taken: list[tuple[float, float]] = []
+    for start, end, still in reversed(spans):
         left, right, more = x(start), x(end), " so far" if still else ""
-        words = f"wrong {numbers.duration(end - start)}{more}"
         if right <= LEFT:
             continue
         if right - left >= 3:
-            yield {
-                "k": "rect",
-                "x0": left,
-                "x1": right,
-                "y0": y - 1,
-                "y1": y + LANE + 1,
-                "line": "@ink",
-                "w": 2,
-                "frame": True,
-            }
-        room = right - left > 150
-        place = (
-            {"x": (left + right) / 2, "a": "middle"}
-            if room
-            else {"x": left - 8, "a": "end"}
-            if left > 260
-            else {"x": right + 8}
-        )
-        yield {"k": "tag", **place, "y": y + LANE / 2, "t": words}
+            yield {"k": "rect", "x0": left, "x1": right, "y0": y - 1, "y1": y + LANE + 1,
+                   "line": "@ink", "w": 2, "frame": True}  # fmt: skip
+        words = f"wrong {numbers.duration(end - start)}{more}"
+        wide = TAG_LETTER * len(words) + 14
+        middle = (left + right - wide) / 2
+        places = [middle] if right - left > wide + 8 else [right + 8, left - 8 - wide]
+        for place in places:
+            inside = place >= LEFT and place + wide <= right_end
+            if inside and all(place + wide < low or place > high for low, high in taken):
+                taken.append((place, place + wide))
+                centre = place + wide / 2
+                yield {"k": "tag", "x": centre, "a": "middle", "y": y + LANE / 2, "t": words}
+                break
 
 
 def _axis(start: float, x: Any, y: float, started: int) -> Iterable[Mark]:
