@@ -168,6 +168,7 @@ class MQClientInstance:
         await self.scheduler.shutdown()
         await self.mq_client_api.remoting_client.shutdown()
         await self.rebalance_service.shutdown()
+        self.client_remoting_processor.kill()
         self._manager.remove_client_factory(self.client_id)
         self.host.recorder.emit(catalog.CLIENT_STOPPED, SERVICE, self.client_id)
 
@@ -395,7 +396,7 @@ class MQClientInstance:
         for consumer in self.consumer_table.values():
             for sub in consumer.subscriptions():
                 if ExpressionType.is_tag_type(sub.expression_type):
-                    return
+                    continue
                 address = self._broker_of_topic(sub.topic)
                 if address is not None:
                     await self.mq_client_api.check_client_in_broker(

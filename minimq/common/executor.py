@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 Call = Callable[[], Any]
@@ -44,7 +44,8 @@ class ThreadExecutor:
         self._name = name
         self._threads_max = threads
         self._threads: list[threading.Thread] = []
-        self._idle = 0
+        self._unfinished = 0
+        """Given to us and not handed back, as the loop sees it: no thread counts."""
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._results: deque[tuple[Done, Any, BaseException | None]] = deque()
         self._woken = False
@@ -55,7 +56,8 @@ class ThreadExecutor:
         if self._closed:
             return
         self._jobs.put((call, done, work_millis))
-        if len(self._threads) < self._threads_max and self._jobs.qsize() > self._idle:
+        self._unfinished += 1
+        if len(self._threads) < self._threads_max and self._unfinished > len(self._threads):
             number = len(self._threads) + 1
             thread = threading.Thread(target=self._work, name=f"{self._name}_{number}", daemon=True)
             self._threads.append(thread)
@@ -70,16 +72,17 @@ class ThreadExecutor:
 
     def shutdown(self) -> None:
         self._closed = True
-        while not self._jobs.empty():
-            self._jobs.get()
+        try:
+            while True:
+                self._jobs.get_nowait()  # the threads take jobs too: it may be empty any time
+        except Empty:
+            pass
         for _ in self._threads:
             self._jobs.put(None)
 
     def _work(self) -> None:
         while True:
-            self._idle += 1
             job = self._jobs.get()
-            self._idle -= 1
             if job is None:
                 return
             call, done, work_millis = job
@@ -104,6 +107,7 @@ class ThreadExecutor:
         self._woken = False
         while self._results:
             done, result, error = self._results.popleft()
+            self._unfinished -= 1
             done(result, error)
 
 

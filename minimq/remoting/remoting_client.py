@@ -172,7 +172,8 @@ class RemotingClient:
             opening = asyncio.get_running_loop().create_task(self._open(address))
             self._opening[address] = opening
             opening.add_done_callback(lambda task: self._opened(address, task))
-        patience = self.host.pace.timeout_millis(timeout_millis) / 1_000
+        most = min(timeout_millis, CONNECT_TIMEOUT_MILLIS)  # a pull's 30 s are for its answer
+        patience = self.host.pace.timeout_millis(most) / 1_000
         try:
             return await asyncio.wait_for(asyncio.shield(opening), patience)
         except TimeoutError:

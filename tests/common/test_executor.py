@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from queue import SimpleQueue
 
 import pytest
 
@@ -86,3 +87,45 @@ def test_after_shutdown_nothing_is_delivered():
 
     run_virtual(main())
     assert ends == []
+
+
+def test_a_shutdown_never_waits_for_a_job_that_a_thread_has_just_taken():
+    class Robbed(SimpleQueue):
+        """As if a thread took the last job between the look and the grab."""
+
+        def empty(self):
+            return False
+
+    async def main():
+        executor = ThreadExecutor("pool", 1)
+        executor._jobs = Robbed()
+        executor.shutdown()
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_call_that_takes_long_holds_up_no_other_while_threads_are_free():
+    async def main():
+        executor, release = ThreadExecutor("pool", 3), threading.Event()
+        ended: list[int] = []
+        quick_ended, all_ended = asyncio.Event(), asyncio.Event()
+
+        def done(result, error):
+            ended.append(result)
+            quick_ended.set()
+            if len(ended) == 3:
+                all_ended.set()
+
+        executor.submit(lambda: release.wait(10) and 0, done)
+        executor.submit(lambda: 1, done)
+        await asyncio.wait_for(quick_ended.wait(), 10)
+        assert ended == [1]
+        executor.submit(lambda: release.set() or 2, done)
+        await asyncio.wait_for(all_ended.wait(), 10)
+        executor.shutdown()
+        return ended
+
+    assert sorted(asyncio.run(main())) == [0, 1, 2]

@@ -49,7 +49,7 @@ class ConsumeMessageService(ABC):
         self._idle: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         name = f"ConsumeMessageThread_{self.config.consumer_group}"
-        self.executor = self.host.executor(name, self.config.consume_thread_max)
+        self.executor = self.host.executor(name, self.config.consume_thread_min)
 
     @abstractmethod
     def start(self) -> None: ...

@@ -128,6 +128,7 @@ class DefaultLitePullConsumer(LitePullConsumerConfig):
         if self._instance is not None:
             self.rebalance.subscription_inner.pop(topic, None)
             self.take_over(topic, ())
+            self.rebalance.truncate_message_queue_not_my_topic()  # else it cannot come back soon
 
     def assign(self, queues: Iterable[MessageQueue]) -> None:
         """Read exactly these queues, whoever else does."""

@@ -267,7 +267,7 @@ class DefaultMQPushConsumer(PushConsumerConfig):
             await self.instance.update_topic_route_info_from_name_server(topic)
         if topic not in table:
             raise MQClientError(f"The topic[{topic}] not exist")
-        return list(table[topic])
+        return [mq._replace(topic=self.without_namespace(topic)) for mq in table[topic]]
 
     def consumer_running_info(self) -> ConsumerRunningInfo:
         return self.impl.consumer_running_info()

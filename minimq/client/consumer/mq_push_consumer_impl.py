@@ -257,7 +257,7 @@ class MQPushConsumerImpl:
         """Java: NO_NEW_MSG, NO_MATCHED_MSG, correctTagsOffset."""
         pq, mq = pull_request.process_queue, pull_request.message_queue
         self._advance(pull_request, result.next_begin_offset)
-        if pq.msg_count == 0:
+        if pq.msg_count == 0 and not pq.dropped:
             self.offset_store.update_offset(mq, result.next_begin_offset, True)
             self.touch(mq, pq)
         self.instance.pull_message_service.execute_pull_request_immediately(pull_request)

@@ -18,6 +18,7 @@ from minimq.common.java_compat import message_queue_of
 from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import MASTER_ID
 from minimq.errors import MiniMQError, MQBrokerError, MQClientError
+from minimq.protocol.response_code import ResponseCode
 from minimq.telemetry import catalog
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ class RemoteBrokerOffsetStore(_Store):
                 return offset
         try:
             offset = await self._fetch_consume_offset_from_broker(mq)
-        except MQBrokerError:
-            return NO_OFFSET
         except MiniMQError as error:
+            if _is_not_found(error):
+                return NO_OFFSET
             self._emit(catalog.SERVICE_FAILED, SERVICE, f"offset of {mq}: {error}")
             return BROKER_FAILED
         self.update_offset(mq, offset, False)
@@ -143,6 +144,11 @@ class RemoteBrokerOffsetStore(_Store):
             await api.update_consumer_offset_oneway(address, self.group, mq, offset)
         else:
             await api.update_consumer_offset(address, self.group, mq, offset)
+
+
+def _is_not_found(error: MiniMQError) -> bool:
+    """Any other refusal says nothing about the position: to start anew would skip messages."""
+    return isinstance(error, MQBrokerError) and error.response_code == ResponseCode.QUERY_NOT_FOUND
 
 
 class LocalFileOffsetStore(_Store):

@@ -86,7 +86,7 @@ class RebalanceImpl(ABC):
             except MiniMQError as error:
                 if not is_retry_topic(topic):
                     self._skip(topic, str(error))
-        self._truncate_message_queue_not_my_topic()
+        self.truncate_message_queue_not_my_topic()
 
     async def _rebalance_by_topic(self, topic: str, is_order: bool) -> None:
         queues = self.topic_subscribe_info_table.get(topic)
@@ -206,7 +206,7 @@ class RebalanceImpl(ABC):
             await self.remove_unnecessary_message_queue(mq, pq)
             self._tell_dropped(mq, why)
 
-    def _truncate_message_queue_not_my_topic(self) -> None:
+    def truncate_message_queue_not_my_topic(self) -> None:
         """Queues of topics that are no longer subscribed: neither persisted nor unlocked."""
         for mq in list(self.process_queue_table):
             if mq.topic not in self.subscription_inner:

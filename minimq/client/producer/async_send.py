@@ -21,10 +21,12 @@ from minimq.common.message_queue import MessageQueue
 from minimq.errors import MiniMQError, MQClientError, RemotingTooMuchRequestError
 from minimq.protocol.remoting_command import RemotingCommand
 from minimq.remoting.connection import Connection
+from minimq.telemetry import catalog
 
 if TYPE_CHECKING:
     from minimq.client.producer.mq_producer_impl import MQProducerImpl
 
+SERVICE = "producer"
 SendCallback = Callable[[SendResult | None, MiniMQError | None], None]
 """Gets the result or the error, exactly once, on the client's loop."""
 
@@ -88,14 +90,14 @@ class AsyncSend:
             else:
                 self._choose_queue(info)
         except MiniMQError as error:
-            self._callback(None, error)
+            self._tell(None, error)
 
     async def _find_route(self) -> None:
         topic = self._outgoing.topic
         try:
             self._choose_queue(await self._producer.try_to_find_topic_publish_info(topic))
         except MiniMQError as error:
-            self._callback(None, error)
+            self._tell(None, error)
 
     def _choose_queue(self, info: TopicPublishInfo) -> None:
         self._info = info
@@ -179,7 +181,7 @@ class AsyncSend:
             producer.hooks_after(self._context, result, None)
         producer.update_fault_item(self._broker_name, millis, False)
         producer.tell_complete(result, self._outgoing.topic, millis, self._times + 1)
-        self._callback(result, None)
+        self._tell(result, None)
 
     def _on_exception(self, error: MiniMQError, need_retry: bool) -> None:
         """No answer is retried, an answer that refuses is not."""
@@ -205,4 +207,12 @@ class AsyncSend:
 
     def _fail(self, error: MiniMQError) -> None:
         self._producer.hooks_after(self._context, None, error)
-        self._callback(None, error)
+        self._tell(None, error)
+
+    def _tell(self, result: SendResult | None, error: MiniMQError | None) -> None:
+        """What a callback raises is its own affair: other answers share this connection."""
+        try:
+            self._callback(result, error)
+        except Exception as raised:
+            emit = self._producer.host.recorder.emit
+            emit(catalog.SERVICE_FAILED, SERVICE, f"a send's callback raised {raised!r}")

@@ -20,7 +20,7 @@ from minimq.common.host import Host
 from minimq.common.message import Message, MessageExt
 from minimq.common.message_const import MessageConst
 from minimq.common.sys_flag import TransactionType
-from minimq.errors import MiniMQError, MQClientError
+from minimq.errors import MiniMQError, MQClientError, ServiceStateError
 from minimq.protocol.headers import (
     CheckTransactionStateRequestHeader,
     EndTransactionRequestHeader,
@@ -28,6 +28,8 @@ from minimq.protocol.headers import (
 from minimq.protocol.message_codec import decode_message_id
 from minimq.telemetry import catalog
 
+LOCAL_TRANSACTION_THREADS = 20
+"""Local parts that run at a time; Java runs each on its sender's thread."""
 CHECK_REQUESTS_MAX = 2_000
 """Java: checkRequestHoldMax. Questions of brokers that may wait for the check thread."""
 SERVICE = "producer"
@@ -85,6 +87,7 @@ class TransactionMQProducer(DefaultMQProducer):
         self._local: Executor | None = None
         self._check: Executor | None = None
         self._checks_waiting = 0
+        self._local_parts: set[asyncio.Future[tuple[Any, BaseException | None]]] = set()
         self._verdicts: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -92,7 +95,7 @@ class TransactionMQProducer(DefaultMQProducer):
             raise MQClientError("tranExecutor is null: give a transaction_listener")
         await super().start()
         make = self.impl.host.executor
-        self._local = make("TransactionMQProducer-local", 1)
+        self._local = make("TransactionMQProducer-local", LOCAL_TRANSACTION_THREADS)
         self._check = make("TransactionMQProducer-check", 1)
         self.impl.check_transaction_state = self._check_transaction_state
 
@@ -100,16 +103,19 @@ class TransactionMQProducer(DefaultMQProducer):
         for executor in (self._local, self._check):
             if executor is not None:
                 executor.shutdown()
+        for ended in list(self._local_parts):  # the broker will ask how they ended
+            if not ended.done():
+                ended.set_result((None, ServiceStateError("the producer was shut down")))
         await super().shutdown()
 
     async def send_message_in_transaction(
         self, message: Message, arg: Any = None
     ) -> TransactionSendResult:
         """Store the half message, run the local part, send the verdict one-way."""
+        self.impl.make_sure_state_ok()
         message.clear_property(MessageConst.PROPERTY_DELAY_TIME_LEVEL)
         message.put_property(MessageConst.PROPERTY_TRANSACTION_PREPARED, "true")
         message.put_property(MessageConst.PROPERTY_PRODUCER_GROUP, self.producer_group)
-        self.impl.make_sure_state_ok()
         result = await self.send(message)
         state, error = LocalTransactionState.ROLLBACK_MESSAGE, None
         if result.send_status is SendStatus.SEND_OK:
@@ -131,6 +137,8 @@ class TransactionMQProducer(DefaultMQProducer):
         assert executor is not None
         ended: asyncio.Future[tuple[Any, BaseException | None]]
         ended = asyncio.get_running_loop().create_future()
+        self._local_parts.add(ended)
+        ended.add_done_callback(self._local_parts.discard)
         executor.submit(
             lambda: listener.execute_local_transaction(message, arg),
             lambda result, error: None if ended.done() else ended.set_result((result, error)),

@@ -1,0 +1,234 @@
+"""What callers and brokers do wrong stays with them, and every wrong state says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from minimq.aio import (
+    ConsumeFromWhere,
+    DefaultLitePullConsumer,
+    DefaultMQProducer,
+    DefaultMQPullConsumer,
+    DefaultMQPushConsumer,
+    LocalTransactionState,
+    Message,
+    MessageSelector,
+    TransactionListener,
+    TransactionMQProducer,
+)
+from minimq.client.consumer.offset_store import BROKER_FAILED, ReadOffsetType
+from minimq.client.consumer.pull_request import PullRequest
+from minimq.client.consumer.pull_result import PullResult, PullStatus
+from minimq.common.message_queue import MessageQueue
+from minimq.errors import MiniMQError, MQBrokerError, MQClientError, ServiceStateError
+from minimq.protocol.response_code import ResponseCode
+from tests.client.servers import Collector, held, send_many, virtual_cluster, wait_until
+from tests.helpers.virtual import run_virtual
+
+FIRST = ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET
+
+
+def test_a_callback_that_raises_costs_no_other_send_its_answer() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            producer = await cluster.producer()
+            await producer.send(Message("orders", b"route"))
+            answers: list[Any] = []
+
+            def callback(result: Any, error: Any) -> None:
+                answers.append(result)
+                raise ValueError("my own mistake")
+
+            for _ in range(20):
+                producer.send_async(Message("orders", b"x"), callback)
+            await wait_until(lambda: len(answers) == 20, 10)
+            assert all(answers)
+            assert (await producer.send(Message("orders", b"after"))).queue_offset >= 0
+
+    run_virtual(main())
+
+
+class Slow(TransactionListener):
+    """In virtual time a local part that never comes back by itself."""
+
+    def execute_local_transaction(self, message: Message, arg: Any) -> LocalTransactionState:
+        return LocalTransactionState.COMMIT_MESSAGE
+
+    def check_local_transaction(self, message: Any) -> LocalTransactionState:
+        return LocalTransactionState.COMMIT_MESSAGE
+
+
+def test_a_shutdown_ends_local_parts_that_wait_for_a_thread() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            producer = TransactionMQProducer(
+                "bank",
+                transaction_listener=Slow(),
+                namesrv_addr=cluster.namesrv.address,
+                host=cluster.host("bank"),
+            )
+            await producer.start()
+            assert producer._local is not None
+            producer._local.resize(0)
+            sending = asyncio.create_task(
+                producer.send_message_in_transaction(Message("orders", b"x"))
+            )
+            await wait_until(lambda: producer._local_parts, 10)
+            await producer.shutdown()
+            result = await asyncio.wait_for(sending, 5)
+            assert result.local_transaction_state is LocalTransactionState.UNKNOW
+
+    run_virtual(main())
+
+
+def test_a_message_is_left_alone_by_a_transaction_that_cannot_start() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            host = cluster.host("bank")
+            producer = TransactionMQProducer("bank", transaction_listener=Slow(), host=host)
+            message = Message("orders", b"x")
+            with pytest.raises(ServiceStateError, match=r"call start\(\) first"):
+                await producer.send_message_in_transaction(message)
+            assert message.properties == Message("orders", b"x").properties
+
+    run_virtual(main())
+
+
+def test_a_topic_that_is_left_and_taken_again_at_once_is_read_again() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            producer = await cluster.producer()
+            await send_many(producer, 4)
+            reader = DefaultLitePullConsumer(
+                "audit",
+                namesrv_addr=cluster.namesrv.address,
+                host=cluster.host("audit"),
+                consume_from_where=FIRST,
+            )
+            reader.subscribe("orders")
+            await reader.start()
+            cluster.clients.append(reader)
+            await wait_until(lambda: len(reader.assignment()) == 4, 30)
+            reader.unsubscribe("orders")
+            reader.subscribe("orders")
+            await wait_until(lambda: len(reader.assignment()) == 4, 30)
+            got = 0
+            for _ in range(10):
+                got += len(await reader.poll(1_000))
+            assert got >= 4
+
+    run_virtual(main())
+
+
+def test_an_expression_is_checked_though_a_tag_stands_before_it() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            producer = await cluster.producer()
+            await send_many(producer, 1)
+            await send_many(producer, 1, "bills")
+            consumer = DefaultMQPushConsumer(
+                "billing", namesrv_addr=cluster.namesrv.address, host=cluster.host("billing")
+            )
+            consumer.subscribe("orders", "a || b")
+            consumer.subscribe("bills", MessageSelector.by_sql("price > 10"))
+            consumer.register_message_listener(Collector())
+            with pytest.raises(MiniMQError, match="SQL92"):
+                await consumer.start()
+            consumer.kill()
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("code", "read"),
+    [
+        (ResponseCode.QUERY_NOT_FOUND, -1),
+        (ResponseCode.SYSTEM_BUSY, BROKER_FAILED),
+        (ResponseCode.NO_PERMISSION, BROKER_FAILED),
+    ],
+)
+def test_only_not_found_means_that_a_group_is_new(code: ResponseCode, read: int) -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            await send_many(await cluster.producer(), 4)
+            consumer = await cluster.consumer(Collector(), consume_from_where=FIRST)
+            await wait_until(lambda: held(consumer))
+
+            async def refuse(*_: Any) -> int:
+                raise MQBrokerError(code, "no", "broker-a")
+
+            consumer.instance.mq_client_api.query_consumer_offset = refuse
+            store = consumer.impl.offset_store
+            mq = MessageQueue("orders", "broker-a", 0)
+            assert await store.read_offset(mq, ReadOffsetType.READ_FROM_STORE) == read
+
+    run_virtual(main())
+
+
+def test_a_late_answer_moves_no_position_of_a_queue_that_was_given_up() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            await send_many(await cluster.producer(), 4)
+            consumer = await cluster.consumer(Collector(), consume_from_where=FIRST)
+            await wait_until(lambda: len(held(consumer)) == 4)
+            impl = consumer.impl
+            mq, pq = next(iter(impl.rebalance.process_queue_table.items()))
+            impl.settle()
+            await wait_until(lambda: pq.msg_count == 0)
+            before = impl.offset_store.table.read(mq)
+            pq.dropped = True
+            late = PullResult(PullStatus.NO_NEW_MSG, 99, 0, 99, 0)
+            impl.on_nothing(PullRequest("billing", mq, pq, 0), late)
+            assert impl.offset_store.table.read(mq) == before
+
+    run_virtual(main())
+
+
+def test_the_listener_pool_is_as_large_as_the_core() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            await send_many(await cluster.producer(), 12)
+            seen = Collector()
+            started = asyncio.get_running_loop().time()
+            consumer = await cluster.consumer(
+                seen, consume_from_where=FIRST, consume_thread_min=2, work_millis=1_000
+            )
+            await wait_until(lambda: len(seen) == 12, 30)
+            assert asyncio.get_running_loop().time() - started > 4.5
+            assert len(await consumer.fetch_subscribe_message_queues("orders")) == 4
+
+    run_virtual(main())
+
+
+def test_a_queue_s_topic_carries_no_namespace() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            producer = await cluster.producer(namespace="tenant")
+            await send_many(producer, 4)
+            consumer = await cluster.consumer(Collector(), namespace="tenant")
+            queues = await consumer.fetch_subscribe_message_queues("orders")
+            assert {mq.topic for mq in queues} == {"orders"}
+
+    run_virtual(main())
+
+
+KINDS = [DefaultMQProducer, DefaultMQPushConsumer, DefaultMQPullConsumer, DefaultLitePullConsumer]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_start_without_a_name_server_says_which_setting_is_missing(kind: Any) -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            client = kind("members", host=cluster.host("members"))
+            if kind is DefaultMQPushConsumer:
+                client.subscribe("orders")
+                client.register_message_listener(Collector())
+            with pytest.raises(MQClientError, match="namesrv_addr"):
+                await client.start()
+            with pytest.raises(ServiceStateError, match="make a new one"):
+                await client.start()
+
+    run_virtual(main())
