@@ -6,6 +6,7 @@ when a rule breaks, so that the same inputs can be had again.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import secrets
 import sys
@@ -190,10 +191,21 @@ def call_lines(name: str, inputs: str, outcome: Any, expected: str = "") -> list
     return [*made, Line("returned", "", short(outcome))]
 
 
+def without_types(source: str) -> str:
+    """A function as a learner writes it: names of our types would mean nothing in a cell."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+    return ast.unparse(tree)
+
+
 def solution_text(exercise: Exercise, given: Given, seed: int) -> str:
     """The source of the solution, or the answer for this run."""
     if exercise.solution is not None:
-        return inspect.getsource(exercise.solution).rstrip()
+        return without_types(inspect.getsource(exercise.solution))
     assert exercise.reveal is not None
     case = next(iter(exercise.cases(Random(seed), given)))
     return repr(exercise.reveal(case))

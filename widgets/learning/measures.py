@@ -27,6 +27,12 @@ class _Reader:
         self.cluster = cluster
         self._position = 0
 
+    def want_details(self) -> None:
+        """Details flow while somebody listens; a recorded run has them or not."""
+        listening = getattr(self.cluster, "listening", None)
+        if listening is not None:
+            listening(True)
+
     def read(self) -> None:
         fresh, self._position = self.cluster.events.since(self._position)
         for event in in_order(fresh):
@@ -126,7 +132,7 @@ class Delays(_Reader):
 
     def __init__(self, cluster: Any, topic: str) -> None:
         super().__init__(cluster)
-        cluster.listening(True)
+        self.want_details()
         self.topic = topic
         self.millis: list[float] = []
         self._stored: dict[tuple[str, int, int], int] = {}
@@ -206,7 +212,7 @@ class Positions(_Reader):
 
     def __init__(self, cluster: Any, topic: str) -> None:
         super().__init__(cluster)
-        cluster.listening(True)
+        self.want_details()
         self.topic = topic
         self.handled: dict[tuple[Queue, int], int] = {}
         """How often a listener got each message."""
