@@ -267,6 +267,8 @@ class Connection(asyncio.Protocol):
         return self._opaque
 
     def _write(self, data: bytes) -> None:
+        """Writing is a sign of life too (ALL_IDLE): silence means that neither end said a word."""
+        self.last_active_micros = self.host.clock.now_micros()
         if self._held is not None:
             self._held.append(data)
             self._held_bytes += len(data)
