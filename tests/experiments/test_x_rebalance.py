@@ -131,7 +131,8 @@ def test_x07_members_with_different_rules(queues, rules, owned, twice, never):
             sim.fill(5, queue=queue)
         sim.run_for(200)
         assert [sim.ids_of(node) for node in consumers] == owned
-        had = Counter(r[1] for node in consumers for r in sim.reports(node)[before[node]:])  # fmt: skip
+        late = [sim.reports(node)[before[node] :] for node in consumers]
+        had = Counter(report[1] for reports in late for report in reports)
         assert {queue for queue, count in had.items() if count == 10} == twice
         assert {queue for queue in range(queues) if had[queue] == 0} == never
         assert sum(had.values()) == 5 * queues + 5 * len(twice) - 5 * len(never)
