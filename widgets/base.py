@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -29,6 +30,19 @@ PAGE_TRAITS = ("visible", "width", "reduced", "paused", "slow")
 """What the page tells of itself."""
 
 
+def _to_text(value: Any, _widget: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _from_text(text: str, _widget: Any) -> Any:
+    return json.loads(text)
+
+
+AS_TEXT: dict[str, Any] = {"to_json": _to_text, "from_json": _from_text}
+"""Tags of a large trait: it travels as text, so that ipywidgets need not search it for buffers.
+The page reads it with `told` of static/marks.js."""
+
+
 class Words(dict[str, Any]):
     """The sentence of an instant with its table twin."""
 
@@ -45,12 +59,14 @@ class View(anywidget.AnyWidget):
     source_of: ClassVar[str] = ""
     """module:name whose source stands beside the picture."""
     java: ClassVar[str] = ""
+    frames: ClassVar[bool] = False
+    """Needs the events of single frames, half of all details."""
 
     title = traitlets.Unicode().tag(sync=True)
     timers = traitlets.Unicode().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
-    picture = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Dict().tag(sync=True, **AS_TEXT)
     source = traitlets.Unicode().tag(sync=True)
     beat = traitlets.Int().tag(sync=True)
     beats = traitlets.Bool(False).tag(sync=True)
@@ -64,6 +80,8 @@ class View(anywidget.AnyWidget):
         super().__init__(title=self.question, **traits)
         self.cluster = cluster
         self.hub: Hub = TICKER.hub(cluster)
+        if self.frames:
+            self.hub.want_frames()
         self.roster: RosterModel = self.hub.model("roster", RosterModel)
         self._painted_seconds = 0.0
         self._picture_seconds = self._words_seconds = self._beat_seconds = -1e9
@@ -97,12 +115,16 @@ class View(anywidget.AnyWidget):
     def handle(self, message: Mapping[str, Any]) -> None:
         """A click in the picture."""
 
+    def calm(self) -> bool:
+        """Things happen, but nothing that this picture must show at once: 5 Hz are enough."""
+        return False
+
     # -- painting -----------------------------------------------------------------------------
     def due(self, now_seconds: float) -> bool:
         hz = self.hz
         if self.reduced or not self.hub.busy:
             hz = min(hz, CALM_HZ)
-        elif self.slow:
+        elif self.slow or self.calm():
             hz = min(hz, SVG_HZ)
         if now_seconds - self._painted_seconds < 0.9 / hz:
             return False

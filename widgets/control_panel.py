@@ -12,7 +12,7 @@ from typing import Any
 import traitlets
 
 from widgets import assets
-from widgets.base import View, Words, submit
+from widgets.base import AS_TEXT, View, Words, submit
 from widgets.calls import run_aside
 from widgets.view.control import panel, people_table
 from widgets.view.names import listing
@@ -118,7 +118,7 @@ class ControlPanel(View):
     question = "What can I break, and what happens then?"
     source_of = "minimq.cluster.local_cluster:LocalCluster"
 
-    control = traitlets.Dict().tag(sync=True)
+    control = traitlets.Dict().tag(sync=True, **AS_TEXT)
 
     def start(self) -> None:
         self.controls = Controls(self.cluster, self.roster)

@@ -8,7 +8,7 @@ from typing import Any
 import traitlets
 
 from widgets import assets
-from widgets.base import View, Words
+from widgets.base import AS_TEXT, View, Words
 from widgets.view.event_log import KINDS, EventLogModel, log_picture, log_table
 from widgets.view.names import label
 from widgets.view.sentences import say
@@ -21,7 +21,7 @@ class EventLog(View):
     question = "What happened, newest first?"
     source_of = "minimq.telemetry.catalog"
 
-    lines = traitlets.Dict().tag(sync=True)
+    lines = traitlets.Dict().tag(sync=True, **AS_TEXT)
 
     def start(self) -> None:
         self.model: EventLogModel = self.hub.model("log", EventLogModel)

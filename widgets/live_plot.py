@@ -15,12 +15,14 @@ import anywidget
 import traitlets
 
 from widgets import assets
-from widgets.base import View
+from widgets.base import AS_TEXT, View
 from widgets.ticker import PLOT_HZ
 from widgets.view.parts import pack_frame
 
 SEGMENTS_PER_TRACE_MAX = 256
 """Bars of one trace; the oldest are left out."""
+LIVELY_MICROS = 3_000_000
+"""After a change of owners their bars are drawn at the full rate for so long."""
 _UMD_GUARD = "const define=undefined,module=undefined,exports=undefined;\n"
 _SHARE = """
 export default { initialize() {
@@ -46,7 +48,7 @@ class PlotlyJS(anywidget.AnyWidget):
 class PlotTraits(traitlets.HasTraits):
     """The traits of a plot, for views that have one inside."""
 
-    spec = traitlets.Dict().tag(sync=True)
+    spec = traitlets.Dict().tag(sync=True, **AS_TEXT)
     slots: Any = traitlets.List().tag(sync=True)
     frame = traitlets.Bytes().tag(sync=True)
     library = traitlets.Unicode().tag(sync=True)
@@ -59,7 +61,7 @@ class LivePlot(PlotTraits, anywidget.AnyWidget):
     _css = assets.css()
     title = traitlets.Unicode().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
-    picture = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Dict().tag(sync=True, **AS_TEXT)
     state = traitlets.Dict({"kind": "closed"}).tag(sync=True)
     timers = traitlets.Unicode().tag(sync=True)
     source = traitlets.Unicode().tag(sync=True)

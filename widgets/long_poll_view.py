@@ -18,12 +18,16 @@ from widgets.view.long_poll import LongPollModel
 from widgets.view.long_poll_picture import LongPollPicture
 from widgets.view.sentences import say
 
+LONG_POLL_HZ = 10.0
+"""Its holds change all the time, and a picture has many bars."""
+
 
 class LongPollView(PlotView):
     """Held pulls of one topic, and the waits of its messages."""
 
     _esm = assets.load("marks.js", "plot.js", "frame.js", "long_poll_view.js")
     question = "What ended each wait, and how fast was the wake-up?"
+    hz = LONG_POLL_HZ
     source_of = "minimq.broker.pull_request_hold_service:PullRequestHoldService"
     java = "org.apache.rocketmq.broker.longpolling.PullRequestHoldService"
 

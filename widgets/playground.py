@@ -9,9 +9,9 @@ from typing import Any
 import traitlets
 
 from widgets import assets
-from widgets.base import Words
+from widgets.base import AS_TEXT, Words
 from widgets.control_panel import Controls
-from widgets.live_plot import PlotView
+from widgets.live_plot import LIVELY_MICROS, PlotView
 from widgets.ticker import TEXT_HZ
 from widgets.view.control import panel
 from widgets.view.event_log import EventLogModel, log_picture
@@ -28,8 +28,8 @@ class Playground(PlotView):
     question = "Playground: what can I break, and what happens then?"
     source_of = "minimq.cluster.local_cluster:LocalCluster"
 
-    lines = traitlets.Dict().tag(sync=True)
-    control = traitlets.Dict().tag(sync=True)
+    lines = traitlets.Dict().tag(sync=True, **AS_TEXT)
+    control = traitlets.Dict().tag(sync=True, **AS_TEXT)
 
     def __init__(self, cluster: Any, topic: str | None = None, **traits: Any) -> None:
         self.topic = topic
@@ -82,6 +82,10 @@ class Playground(PlotView):
         if self.roster.people:
             return None
         return {"kind": "empty", "say": say("play.ready")}
+
+    def calm(self) -> bool:
+        """While the owners stay, bars only grow."""
+        return self.now_micros - self.rebalance.ownership.changed_micros > LIVELY_MICROS
 
     def handle(self, message: Mapping[str, Any]) -> None:
         if self.controls.handle(message):

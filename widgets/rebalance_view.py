@@ -10,7 +10,7 @@ from typing import Any
 
 from widgets import assets
 from widgets.base import Words
-from widgets.live_plot import PlotView
+from widgets.live_plot import LIVELY_MICROS, PlotView
 from widgets.view.names import is_lesson_topic
 from widgets.view.rebalance import RebalanceModel
 from widgets.view.rebalance_picture import RebalancePicture
@@ -58,6 +58,10 @@ class RebalanceView(PlotView):
         kind = "rebalance.empty" if ownership.group else "rebalance.empty_any"
         text = say(kind, group=ownership.group, queues=queues)
         return {"kind": "empty", "say": text, "buttons": [add_consumer_button(ownership.topic)]}
+
+    def calm(self) -> bool:
+        """While the owners stay, bars only grow."""
+        return self.now_micros - self.model.ownership.changed_micros > LIVELY_MICROS
 
     def handle(self, message: Mapping[str, Any]) -> None:
         if message.get("do") == "enlarge":

@@ -14,8 +14,12 @@ from widgets.view.sentences import say
 
 
 class RouteView(View):
-    """Lanes of truth and belief per broker, and the timer that will notice."""
+    """Lanes of truth and belief per broker, and the timer that will notice.
 
+    Who asks whom is counted from frames beside it (notebook 01), so it asks for them.
+    """
+
+    frames = True
     _esm = assets.load("marks.js", "frame.js", "route_view.js")
     question = "Who still believes that a broker is alive?"
     source_of = "minimq.namesrv.route_info_manager:RouteInfoManager"

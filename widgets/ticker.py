@@ -27,28 +27,13 @@ IDLE_TICKS_MAX = 150
 
 
 class Model(Protocol):
-    """A fold over events; it must stay bounded whatever comes."""
+    """A fold over events; it must stay bounded whatever comes.
+
+    `parts`, if it has them, name attributes that are folds (view.fold) of its own: models of one
+    topic share those of one name, so that what several views look at is folded once.
+    """
 
     def apply(self, event: Event) -> None: ...
-
-
-class Follower:
-    """A model with its own cursor in the events of one cluster."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self.position = 0
-        self.version = 0
-
-    def follow(self, fresh: list[Event], position: int) -> None:
-        self.position = position
-        self.version += len(fresh)
-        for event in fresh:
-            self.model.apply(event)
-
-
-def _total_order(event: Event) -> tuple[int, str, int]:
-    return (event.at_micros, event.process, event.seq)
 
 
 class Hub:
@@ -57,8 +42,9 @@ class Hub:
     def __init__(self, cluster: Any) -> None:
         self._cluster = weakref.ref(cluster)
         self.busy_micros = 0
-        self._followers: dict[Hashable, Follower] = {}
-        self._listens = False
+        self._models: dict[Hashable, Model] = {}
+        self._position = 0
+        self._listens = self._frames = False
         self.listen(True)
 
     @property
@@ -71,32 +57,50 @@ class Hub:
         listening = getattr(self.cluster, "listening", None)
         if listening is not None and on != self._listens:
             self._listens = on
-            listening(on)
+            listening(on, frames=self._frames)
+
+    def want_frames(self) -> None:
+        """Ask for the events of single frames as well from now on."""
+        if not self._frames:
+            self.listen(False)
+            self._frames = True
+            self.listen(True)
 
     def model(self, key: Hashable, make: Callable[[], Model]) -> Any:
         """The shared model of this key; a new one reads the events from the start."""
-        follower = self._followers.get(key)
-        if follower is None:
-            follower = self._followers[key] = Follower(make())
-            follower.follow(*self._fresh(0))
-        return follower.model
+        model = self._models.get(key)
+        if model is None:
+            self.drain()
+            model = make()
+            past, position = self.cluster.events.since(0)
+            for event in sorted(past[: len(past) - (position - self._position)]):
+                model.apply(event)
+            self._share(key, model)
+        return model
+
+    def _share(self, key: Hashable, model: Model) -> None:
+        """It is where the others are now, so its parts are what theirs of the same name are."""
+        self._models[key] = model
+        for name in getattr(model, "parts", ()):
+            part_key = (name, *key[1:]) if isinstance(key, tuple) else name
+            if part_key in self._models:
+                setattr(model, name, self._models[part_key])
+            else:
+                self._share(part_key, getattr(model, name))
 
     def drain(self) -> int:
-        """Let every model read what is new to it; returns the largest number of new events."""
-        read: dict[int, tuple[list[Event], int]] = {}
-        for follower in self._followers.values():
-            position = follower.position
-            if position not in read:
-                read[position] = self._fresh(position)
-            follower.follow(*read[position])
-        most = max((len(fresh) for fresh, _ in read.values()), default=0)
-        if most:
-            self.busy_micros = self.cluster.now_micros()
-        return most
+        """Let every model read what is new; returns the number of new events.
 
-    def _fresh(self, position: int) -> tuple[list[Event], int]:
-        fresh, position = self.cluster.events.since(position)
-        return sorted(fresh, key=_total_order), position
+        The order of tuples is the total order; an event that comes too late is read after its time.
+        """
+        fresh, self._position = self.cluster.events.since(self._position)
+        models = list(self._models.values())
+        for event in sorted(fresh):
+            for model in models:
+                model.apply(event)
+        if fresh:
+            self.busy_micros = self.cluster.now_micros()
+        return len(fresh)
 
     @property
     def busy(self) -> bool:

@@ -104,6 +104,52 @@ def test_views_of_one_kind_share_one_fold_and_late_ones_catch_up() -> None:
     second.close()
 
 
+def test_views_of_one_topic_share_what_they_fold_and_see_the_same() -> None:
+    cluster = FakeCluster().play(EVENTS, 12)
+    playground, rebalance = Playground(cluster), RebalanceView(cluster)
+    cluster.play(EVENTS, 17)
+    offsets, waits = OffsetView(cluster), LongPollView(cluster)
+    assert playground.traffic.offsets is offsets.model
+    assert rebalance.model.ownership is offsets.model.ownership is waits.model.ownership
+    assert rebalance.model.repeats is offsets.model.repeats
+    cluster.play(EVENTS, 19.3)
+    alone = FakeCluster().play(EVENTS, 19.3)
+    for view in (playground, rebalance, offsets, waits):
+        view.refresh()
+        single = type(view)(alone)
+        assert (view.sentence, view.words["table"]) == (single.sentence, single.words["table"])
+        TICKER._hubs.pop(alone)
+        single.close()
+        view.close()
+
+
+def test_owners_are_drawn_at_the_full_rate_only_while_they_change() -> None:
+    cluster = FakeCluster().play(EVENTS, 12)
+    view = RebalanceView(cluster)
+    seconds = [n / 100 for n in range(1000, 1200)]
+    lively = sum(view.due(second) for second in seconds)
+    cluster.play(EVENTS, 15.9)
+    view.refresh()
+    calm = sum(view.due(second + 10) for second in seconds)
+    assert lively >= 28
+    assert 9 <= calm <= 12
+    view.close()
+
+
+def test_only_a_view_that_needs_frames_asks_for_them() -> None:
+    asked: list[tuple[bool, bool]] = []
+
+    class Telling(FakeCluster):
+        def listening(self, on: bool, frames: bool = True) -> None:
+            asked.append((on, frames))
+
+    cluster = Telling().play(EVENTS, 1)
+    views = [EventLog(cluster), RouteView(cluster)]
+    assert asked == [(True, False), (False, False), (True, True)]
+    for view in views:
+        view.close()
+
+
 def test_old_hidden_views_make_room() -> None:
     ticker, cluster = Ticker(), FakeCluster()
     views = [CountingView(ticker.hub(cluster)) for _ in range(VIEWS_MAX + 5)]

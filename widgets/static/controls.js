@@ -215,7 +215,7 @@ function controlsPart(model, host, root, send) {
     ),
     all = html('button', {
       class: 'mq-button',
-      onclick: () => asCell(model.get('control').line.all, all),
+      onclick: () => asCell(told(model, 'control').line.all, all),
     });
   line.append(code, when, copy, all);
   host.append(dials, map, line);
@@ -223,7 +223,7 @@ function controlsPart(model, host, root, send) {
     cards = new Map();
   let calledAt = null;
   const draw = () => {
-    const c = model.get('control');
+    const c = told(model, 'control');
     if (!c?.dials) return;
     const d = c.dials;
     producer = d.producers.find(p => p[0] === choose.value) ?? d.producers[0] ?? null;

@@ -2,7 +2,7 @@ function filterPart(model, host, root, send) {
   host.classList.add('mq-filters');
   let chosen = {process: '', kind: ''};
   const draw = () => {
-    const p = model.get('picture') ?? {};
+    const p = told(model, 'picture') ?? {};
     keep(host, [p.processes, p.kinds], () => [
       pick('process', p.processes ?? []),
       pick(

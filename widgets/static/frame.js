@@ -48,12 +48,12 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
     cleanups = [];
   // A message, not save_changes(): JupyterLab holds traits back while an awaiting cell runs.
   const tellKernel = (trait, value) => {
-      if (told[trait] !== value) {
-        told[trait] = value;
+      if (sent[trait] !== value) {
+        sent[trait] = value;
         send({do: 'trait', trait, value});
       }
     },
-    told = {};
+    sent = {};
   el.append(root);
   const title = html('div', {class: 'mq-title', role: 'heading', 'aria-level': '3'}),
     badges = html('span', {class: 'mq-badges', style: 'display:flex;gap:6px'});
@@ -259,7 +259,7 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
   const sizes = new ResizeObserver(() => {
     const w = Math.round(root.clientWidth - 32);
     root.classList.toggle('mq-narrow', w > 0 && w < 700);
-    if (w > 100 && Math.abs(w - (told.width ?? 0)) > 3) tellKernel('width', w);
+    if (w > 100 && Math.abs(w - (sent.width ?? 0)) > 3) tellKernel('width', w);
   });
   sizes.observe(root);
   const pulse = setInterval(() => {
@@ -330,7 +330,7 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
 function blocksPart(name) {
   return (model, host, root, send) => {
     const draw = () => {
-      const blocks = model.get('picture')?.[name] ?? [];
+      const blocks = told(model, 'picture')?.[name] ?? [];
       keep(host, blocks, () => blocks.map(b => block(b, send)));
     };
     model.on('change:picture', draw);
@@ -345,7 +345,7 @@ function marksPart(model, host, root, send) {
   host.append(picture);
   const flat = {x: {at: v => v}, y: {at: v => v}};
   const draw = () => {
-    const p = model.get('picture') ?? {};
+    const p = told(model, 'picture') ?? {};
     picture.setAttribute('height', p.height ?? 100);
     picture.setAttribute('aria-label', model.get('words')?.plain ?? '');
     drawMarks(picture, p.marks ?? [], flat, root, send);
@@ -358,7 +358,7 @@ function marksPart(model, host, root, send) {
 function keyPart(model, host, root) {
   host.classList.add('mq-key');
   const draw = () => {
-    const items = model.get('picture')?.key ?? [];
+    const items = told(model, 'picture')?.key ?? [];
     host.hidden = !items.length;
     host.style.display = items.length ? '' : 'none';
     keep(host, items, () => [

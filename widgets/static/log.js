@@ -19,7 +19,7 @@ function logPart(model, host, root, send) {
   host.append(cap, body, foot);
   const seen = new Map();
   const draw = () => {
-    const given = model.get('lines'),
+    const given = told(model, 'lines'),
       log = given?.rows ? given : {rows: [], at: [], micros: [], foot: ''},
       now = performance.now(),
       first = !seen.size;

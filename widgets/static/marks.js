@@ -3,6 +3,14 @@ const SVG_NS = 'http://www.w3.org/2000/svg';
 const CONSUMER_SHAPES = ['circle', 'square', 'triangle', 'diamond', 'pentagon', 'star'];
 let hatchCount = 0;
 
+// A large trait travels as text (base.py, AS_TEXT): it is parsed once for each change.
+function told(model, name) {
+  const text = model.get(name),
+    kept = (model.mqTold ??= {});
+  if (kept[name]?.text !== text) kept[name] = {text, value: text ? JSON.parse(text) : undefined};
+  return kept[name].value;
+}
+
 function html(tag, attrs = {}, ...kids) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(attrs)) {

@@ -78,7 +78,7 @@ function plotPart(model, host, root, send) {
   };
 
   const build = () => {
-    const spec = model.get('spec');
+    const spec = told(model, 'spec');
     if (!spec?.layout) return false;
     const old = figure;
     const css = getComputedStyle(root);
@@ -103,7 +103,7 @@ function plotPart(model, host, root, send) {
   const layout = () => {
     const css = getComputedStyle(root);
     const grid = css.getPropertyValue('--mq-grid').trim(),
-      picture = model.get('picture') ?? {};
+      picture = told(model, 'picture') ?? {};
     const out = structuredClone(figure.layout);
     for (const [name, change] of Object.entries(picture.layout ?? {}))
       Object.assign((out[name] ??= {}), change);
@@ -163,7 +163,7 @@ function plotPart(model, host, root, send) {
   };
   let axes = null;
   const words = lay => {
-    const picture = model.get('picture') ?? {};
+    const picture = told(model, 'picture') ?? {};
     axes = axesOf(lay);
     for (const layer of [under, over]) {
       layer.setAttribute('width', axes.width);
@@ -234,7 +234,7 @@ function plotPart(model, host, root, send) {
   sizes.observe(place);
 
   place.addEventListener('mousemove', event => {
-    const rows = model.get('picture')?.rows,
+    const rows = told(model, 'picture')?.rows,
       box = place.getBoundingClientRect();
     if (!axes || !rows) return;
     const px = event.clientX - box.left,

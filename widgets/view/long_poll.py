@@ -49,6 +49,8 @@ class Ending:
 class LongPollModel:
     """Holds of every queue of one topic, endings by cause, waits by mode."""
 
+    parts = ("ownership",)
+
     def __init__(self, topic: str | None = None) -> None:
         self.ownership = OwnershipModel(topic)
         self.holds: dict[Queue, deque[Hold]] = {}

@@ -165,17 +165,18 @@ class LongPollPicture:
         """Holds in the window; each next bar starts a little after the cap before it."""
         low, high = self.window(now)
         room = (high - low) / 55
+        began = self.started_micros
+        low_micros, high_micros = began + low * 1e6, began + high * 1e6
         newest_first = takewhile(
-            lambda hold: hold.end is None or self.seconds(hold.end) > low,
+            lambda hold: hold.end is None or hold.end > low_micros,
             reversed(self.model.holds.get(queue, deque())),
         )
         for hold in reversed(list(newest_first)):
-            end = self.seconds(hold.end or now)
-            start = max(low, self.seconds(hold.start))
-            if start >= high:
+            if hold.start >= high_micros:
                 continue
-            if start > low:
-                start = min(start + room, end)
+            end = ((hold.end or now) - began) / 1e6
+            start = (hold.start - began) / 1e6
+            start = min(start + room, end) if start > low else low
             yield hold, round(start, 4), round(end, 4)
 
     def dots(self) -> Iterable[tuple[float, float]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from minimq.common.mix_all import SYSTEM_TOPICS
 
 COLOURED_CONSUMERS_MAX = 6
+NAMES_KEPT_MAX = 4096
 _NUMBERED = {"consumer": "C", "producer": "P", "namesrv": "N"}
 _NODE = re.compile(r"(consumer|producer|namesrv)-(\d+)$")
 _BROKER = re.compile(r"broker-(.+)$")
@@ -21,23 +23,27 @@ class Queue(NamedTuple):
     number: int
 
 
+@lru_cache(NAMES_KEPT_MAX)
 def label(node: str) -> str:
     """consumer-1 is C1; a broker keeps its name."""
     found = _NODE.match(node)
     return _NUMBERED[found[1]] + found[2] if found else node
 
 
+@lru_cache(NAMES_KEPT_MAX)
 def letter(node: str) -> str:
     """What stands inside a glyph or a link chip: broker-a is A, others as their label."""
     found = _BROKER.match(node)
     return found[1].upper() if found else label(node)
 
 
+@lru_cache(NAMES_KEPT_MAX)
 def queue_name(queue: Queue) -> str:
     found = _BROKER.match(queue.broker)
     return f"{found[1] if found else queue.broker}·{queue.number}"
 
 
+@lru_cache(NAMES_KEPT_MAX)
 def order_of(who: str) -> tuple[str, int, str]:
     """Sort C2 before C10."""
     digits = "".join(c for c in who if c.isdigit())
@@ -48,6 +54,7 @@ def by_name(whos: Iterable[str]) -> list[str]:
     return sorted(whos, key=order_of)
 
 
+@lru_cache(NAMES_KEPT_MAX)
 def is_lesson_topic(topic: str) -> bool:
     """No topic of the system, of retries or dead letters, or with a broker's own name."""
     return not (

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from minimq.telemetry.event import Event
+from widgets.view.fold import Fold
 from widgets.view.names import Queue
 from widgets.view.ownership import OwnershipModel
 from widgets.view.repeats import RepeatModel
@@ -93,8 +94,10 @@ class Lag:
         return self.not_pulled + self.in_window + self.behind_hole + self.to_report
 
 
-class OffsetModel:
+class OffsetModel(Fold):
     """Positions of all queues of one topic and group."""
+
+    parts = ("ownership", "repeats")
 
     def __init__(self, topic: str | None = None) -> None:
         self.ownership = OwnershipModel(topic)
@@ -119,7 +122,7 @@ class OffsetModel:
             "cluster.reset": self._reset,
         }
 
-    def apply(self, event: Event) -> None:
+    def fold(self, event: Event) -> None:
         self.ownership.apply(event)
         self.repeats.apply(event)
         handler = self._handlers.get(event.name)

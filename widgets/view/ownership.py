@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from minimq.telemetry.event import Event
+from widgets.view.fold import Fold
 from widgets.view.names import Queue, is_lesson_topic
 
 CHANGES_PER_QUEUE_MAX = 512
@@ -32,7 +33,7 @@ class Span(NamedTuple):
         return (now_micros if self.end is None else self.end) - self.start
 
 
-class OwnershipModel:
+class OwnershipModel(Fold):
     """Spans of every queue of one topic, and what each consumer itself believes."""
 
     def __init__(self, topic: str | None = None) -> None:
@@ -40,6 +41,8 @@ class OwnershipModel:
         self.group: str | None = None
         self.queues: list[Queue] = []
         self.version = 0
+        self.changed_micros = 0
+        """When anything of it last changed."""
         self._changes: dict[Queue, list[tuple[int, str, bool]]] = defaultdict(list)
         self._lives: dict[str, list[tuple[int, str]]] = {}
         self._spans: dict[Queue, list[Span]] = {}
@@ -55,10 +58,13 @@ class OwnershipModel:
             "cluster.reset": self._reset,
         }
 
-    def apply(self, event: Event) -> None:
+    def fold(self, event: Event) -> None:
         handler = self._handlers.get(event.name)
         if handler is not None:
+            before = self.version
             handler(event)
+            if self.version != before:
+                self.changed_micros = event.at_micros
 
     # -- reading ----------------------------------------------------------------------------
     def spans(self, queue: Queue) -> list[Span]:

@@ -67,6 +67,8 @@ class Step:
 class RebalanceModel:
     """Flags, steps and inputs beside the ownership of one topic and group."""
 
+    parts = ("ownership", "repeats")
+
     def __init__(self, topic: str | None = None) -> None:
         self.ownership = OwnershipModel(topic)
         self.repeats = RepeatModel()

@@ -7,6 +7,7 @@ a new owner started before the position the old one had reached.
 from __future__ import annotations
 
 from minimq.telemetry.event import Event
+from widgets.view.fold import Fold
 from widgets.view.names import Queue, is_lesson_topic
 
 QUEUES_MAX = 1024
@@ -15,7 +16,7 @@ DEAD = "†"
 under its name is another."""
 
 
-class RepeatModel:
+class RepeatModel(Fold):
     """Counts repeats by queue and in all."""
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class RepeatModel:
         self._groups: dict[str, str] = {}
         """Process → its group. What another group is handed repeats nothing."""
 
-    def apply(self, event: Event) -> None:
+    def fold(self, event: Event) -> None:
         if event.name == "node.exited":
             self._bury(str(event.fields["node"]))
         elif event.name == "rebalance.queue.added":

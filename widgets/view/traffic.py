@@ -32,6 +32,8 @@ class Dot(NamedTuple):
 class TrafficModel:
     """Built on the offset fold; sampled as event time passes, so a tape gives the same."""
 
+    parts = ("offsets",)
+
     def __init__(self, topic: str | None = None) -> None:
         self.offsets = OffsetModel(topic)
         self.samples: deque[Sample] = deque(maxlen=SAMPLES_MAX)
