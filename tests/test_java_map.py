@@ -81,3 +81,44 @@ def test_a_wrong_place_is_seen() -> None:
     assert exists("client/consumer/process_queue.py", "ProcessQueue.remove_message")
     assert not exists("client/consumer/process_queue.py", "ProcessQueue.removeMessage")
     assert not exists("client/consumer/process_queue.py", "remove_message")
+
+
+# -- every name of the posts ---------------------------------------------------------------------
+
+NAMES = ROOT / "tests" / "data" / "java_names.txt"
+PAGES = (PAGE, ROOT / "docs" / "differences.md")
+WORD = re.compile(r"[A-Za-z_]\w*")
+CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+ACCESSOR = re.compile(r"(?:get|set|is|has)([A-Z]\w*)")
+
+
+def names_of_the_posts() -> list[str]:
+    lines = NAMES.read_text(encoding="utf-8").splitlines()
+    return [name for line in lines if not line.startswith("#") for name in line.split()]
+
+
+def snake(name: str) -> str:
+    return name if name.isupper() else CASE.sub("_", name).lower()
+
+
+def is_kept(name: str, ours: set[str]) -> bool:
+    """Our code has it as it is, in snake case, or as the attribute that its getter is for."""
+    accessor = ACCESSOR.fullmatch(name)
+    return bool({name, snake(name)} & ours or (accessor and snake(accessor[1]) in ours))
+
+
+def test_every_name_of_the_posts_is_kept_mapped_or_accounted_for() -> None:
+    sources = "\n".join(p.read_text(encoding="utf-8") for p in files("minimq", suffix=".py"))
+    ours = {word.lstrip("_") for word in WORD.findall(sources)}
+    told = {word for page in PAGES for word in WORD.findall(page.read_text(encoding="utf-8"))}
+    names = names_of_the_posts()
+    assert len(names) > 700
+    assert [name for name in names if name not in told and not is_kept(name, ours)] == []
+
+
+def test_a_name_that_is_nowhere_is_seen() -> None:
+    ours = {"offset_table", "suspend"}
+    assert is_kept("getOffsetTable", ours)
+    assert is_kept("offsetTable", ours)
+    assert not is_kept("offsetTables", ours)
+    assert not is_kept("hash", ours)
