@@ -31,7 +31,7 @@ def derived(folder: Path) -> Derived:
 
     async def main() -> Derived:
         host = virtual_host("broker-a")
-        host.file_system = DiskFileSystem(folder)  # type: ignore[assignment]
+        host.file_system = DiskFileSystem(folder)
         texts = {key: str(value) for key, value in SMALL_FILES.items()}
         store = DefaultMessageStore(host, from_properties(MessageStoreConfig, texts))
         store.load()

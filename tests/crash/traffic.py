@@ -166,9 +166,9 @@ class Reader:
 
     def check_committed(self, store: Path) -> int:
         """Nothing that a broker's file calls consumed was not; the number of offsets in it."""
-        table = load_json_table(DiskFileSystem(store), "config/consumerOffset.json") or {}
+        table: Any = load_json_table(DiskFileSystem(store), "config/consumerOffset.json") or {}
         found = 0
-        for name, queues in dict(table.get("offsetTable", {})).items():  # type: ignore[call-overload]
+        for name, queues in table.get("offsetTable", {}).items():
             topic = name.partition("@")[0]
             for queue, offset in queues.items():
                 self._check(topic, int(queue), int(offset))

@@ -264,8 +264,9 @@ def consumed(namesrv: str, group: str, count: int, topic: str = TOPIC) -> list[s
 def test_both_brokers_at_one_name_server_serve_both_clients(kind):
     with ExitStack() as stack:
         namesrv = stack.enter_context(kind())
-        for broker in (ours("both-m", namesrv.address), javas("both-j", namesrv.address)):
-            server: Any = stack.enter_context(broker)  # type: ignore[arg-type]
+        make: Any
+        for make, name in ((ours, "both-m"), (javas, "both-j")):
+            server = stack.enter_context(make(name, namesrv.address))
             create_topic(stack.enter_context(Wire(server.address)), "T-both")
         java = stack.enter_context(JavaPeer(namesrv.address))
         wait_until(
