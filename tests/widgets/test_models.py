@@ -174,6 +174,10 @@ def test_a_broker_that_is_back_but_unlisted_is_told(view_of) -> None:
     script.at(7.0).emit("cluster", "node.resumed", node="broker-b")
     view = view_of(RouteView, script.done(), 7.1)
     assert view.sentence == "broker-b is up, and N1 and P1 do not know it yet."
+    script.at(7.2).emit("producer-1", "client.route.changed", topic=TOPIC, brokers="broker-b:4:6")
+    assert view_of(RouteView, script.done(), 7.3).sentence == (
+        "broker-a is up, and P1 does not know it yet."
+    )
 
 
 def test_the_fields_of_a_record_add_up_to_its_size() -> None:

@@ -9,10 +9,10 @@ from itertools import takewhile
 from typing import Any
 
 from widgets.view import numbers
+from widgets.view.axes import seconds_labels
 from widgets.view.long_poll import CAUSES, Hold, LongPollModel
 from widgets.view.names import Queue, by_name, label, queue_name
 from widgets.view.parts import Block, Mark, Parts, block
-from widgets.view.rebalance_picture import seconds_labels
 from widgets.view.roster import RosterModel
 from widgets.view.sentences import say
 

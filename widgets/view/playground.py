@@ -6,16 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from widgets.view import numbers
+from widgets.view.axes import nice_step, time_window
 from widgets.view.names import label, queue_span
 from widgets.view.parts import Mark, Parts
 from widgets.view.rebalance import Flag, RebalanceModel
-from widgets.view.rebalance_picture import (
-    RebalancePicture,
-    drop_words,
-    flag_sentence,
-    nice_step,
-    time_window,
-)
+from widgets.view.rebalance_picture import RebalancePicture
+from widgets.view.rebalance_words import drop_words, flag_sentence
 from widgets.view.roster import RosterModel
 from widgets.view.sentences import say
 from widgets.view.traffic import TrafficModel, log_range, log_ticks

@@ -10,9 +10,9 @@ from typing import Any
 
 from minimq.telemetry.event import Event
 from widgets.view import numbers
+from widgets.view.axes import nice_step
 from widgets.view.names import by_name, is_lesson_topic, label, letter, listing
 from widgets.view.parts import Block, Mark, Parts, block
-from widgets.view.rebalance_picture import nice_step
 from widgets.view.roster import RosterModel
 from widgets.view.sentences import clause, say
 
@@ -40,7 +40,7 @@ class Countdown:
 @dataclass(slots=True)
 class Broker:
     truth: list[tuple[int, str]] = field(default_factory=list)
-    beliefs: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
+    beliefs: dict[str, list[tuple[int, bool | None]]] = field(default_factory=dict)
     registers: deque[int] = field(default_factory=lambda: deque(maxlen=TICKS_MAX))
 
 
@@ -100,7 +100,7 @@ class RouteModel:
             if what == "truth":
                 up = value
             else:
-                thinks = value
+                thinks = bool(value)
             wrong = thinks and not up
             if wrong and since is None:
                 since = at
@@ -123,6 +123,8 @@ class RouteModel:
     def _truth(self, state: str) -> Callable[[Event], None]:
         def handle(event: Event) -> None:
             node = str(event.fields["node"])
+            if state == "dead":
+                self._died(node, event.at_micros)
             if node.startswith("broker"):
                 changes = self._broker(node).truth
                 insort(changes, (event.at_micros, state))
@@ -130,10 +132,18 @@ class RouteModel:
 
         return handle
 
-    def _believe(self, who: str, broker: str, at: int, up: bool) -> None:
+    def _died(self, who: str, at: int) -> None:
+        """The dead believe nothing."""
+        for name, broker in self.brokers.items():
+            if who in broker.beliefs:
+                self._believe(who, name, at, None)
+                self.countdowns.pop((who, name), None)
+        self.polls.pop(who, None)
+
+    def _believe(self, who: str, broker: str, at: int, up: bool | None) -> None:
         changes = self._broker(broker).beliefs.setdefault(who, [])
         if not changes or changes[-1][1] != up:
-            insort(changes, (at, up))
+            insort(changes, (at, up), key=lambda change: change[0])
             del changes[:-CHANGES_MAX]
 
     def _registered(self, event: Event) -> None:
@@ -290,6 +300,8 @@ class RoutePicture:
         if who is None:
             return {**made, "really": self.model.truth(broker)}
         up = self.model.believes(who, broker)
+        if up is None:
+            return {**made, "really": "none"}
         if not up:
             return {**made, "really": "none", "believed": "dead"}
         return {**made, "really": "alive", "frame": self.model.truth(broker) != "alive"}
@@ -300,6 +312,8 @@ class RoutePicture:
             for b in self.model.names()
             if self.model.truth(b) != "alive" and self.model.believes(who, b)
         ]
+        if all(self.model.believes(who, b) is None for b in self.model.names()):
+            return [["dim", "is dead"]]
         if not wrong:
             return [["dim", "knows"]]
         look = self.model.next_look(who, wrong[0], now)
@@ -337,10 +351,13 @@ class RoutePicture:
                 if self.model.believes(w, b) is False
             ]
             if missing:
+                first = missing[0][0]
+                who = sorted({label(w) for broker, w in missing if broker == first})
                 return say(
                     "route.unheard_by",
-                    who=missing[0][0],
-                    observers=listing(sorted({label(w) for _, w in missing})),
+                    who=first,
+                    observers=listing(who),
+                    do="does" if len(who) == 1 else "do",
                 )
             names = listing(self.model.names())
             return say(
@@ -408,11 +425,13 @@ def _truth_lane(
             yield {"k": "shape", "s": "cross", "x": x(at), "y": middle, "r": 6, "line": "@ink"}
 
 
-def _belief_lane(changes: list[tuple[int, bool]], x: Any, y: float, now: int) -> Iterable[Mark]:
+def _belief_lane(
+    changes: list[tuple[int, bool | None]], x: Any, y: float, now: int
+) -> Iterable[Mark]:
     for place, (at, up) in enumerate(changes):
         end = changes[place + 1][0] if place + 1 < len(changes) else now
         box = {"k": "rect", "x0": x(at), "x1": x(end), "y0": y, "y1": y + LANE}
-        if x(end) > x(at):
+        if x(end) > x(at) and up is not None:
             yield {**box, "fill": "@nb"} if up else {**box, "line": "@nb", "dash": "4 3"}
 
 

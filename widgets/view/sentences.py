@@ -75,7 +75,7 @@ SENTENCES: dict[str, str] = {
     "route.wrong": "{who} {state} **{length}**. {knows}{wrong}",
     "route.knows": "{who} noticed after {length}. ",
     "route.still": "**{who} still {believe} it is up**{next}.",
-    "route.unheard_by": "{who} is up, and {observers} do not know it yet.",
+    "route.unheard_by": "{who} is up, and {observers} {do} not know it yet.",
     # -- store
     "store.empty": "The log of {broker} is empty. Send one message to see its bytes.",
     "store.dead": "**{broker} is dead.** What it had written, {bytes}, lies in its files: its next "

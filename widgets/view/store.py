@@ -30,6 +30,8 @@ STRIP_TOP, STRIP = 72, 46
 FIELD_HEIGHT, FIELD_GAP = 44, 4
 UNIT_HEIGHT = 30
 UNIT_ROOMY = 190
+MONO, SMALL = 7.3, 6.6
+"""How wide a letter of code and of small text may be, in pixels."""
 
 
 class BrokerLog:
@@ -453,8 +455,9 @@ def _unit_marks(
                "line": "@line", "w": 1}  # fmt: skip
     yield {"k": "text", "x": x + 6, "y": middle, "t": str(record.place), "mono": True, "b": True}
     number = f"#{record.queue_offset}"
-    yield {"k": "text", "x": size_at - 4, "y": middle, "t": number, "a": "end", "dim": True,
-           "small": True}  # fmt: skip
+    if MONO * len(str(record.place)) + SMALL * len(number) + 14 < size_at - x:
+        yield {"k": "text", "x": size_at - 4, "y": middle, "t": number, "a": "end", "dim": True,
+               "small": True}  # fmt: skip
     yield {"k": "text", "x": size_at + 4, "y": middle, "t": str(record.size), "mono": True}
     yield {"k": "text", "x": tag_at + 4, "y": middle, "t": tag, "mono": True, "small": True,
            "fit": x + width - 2}  # fmt: skip
