@@ -87,8 +87,8 @@ def test_with_batches_of_32_and_nothing_consumed_pulls_stop_at_1024():
     assert (pulls, pq.msg_count) == (32, 1_024)
 
 
-def test_with_one_stuck_head_pulls_stop_after_2016_offsets():
-    """Everything but message 0 is consumed at once: the span is what ends it."""
+def test_two_messages_2015_apart_stop_the_pulls():
+    """The first and the newest are unfinished, all between are done: the span is what ends it."""
     pq, pulled = window(), 0
     while check_flow(pq, PushConsumerConfig(), **ALL_WELL) is None:
         found = [MessageExt("T", b"", queue_offset=pulled + n) for n in range(32)]
