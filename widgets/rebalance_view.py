@@ -46,6 +46,7 @@ class RebalanceView(PlotView):
     def say_now(self, now_micros: int) -> Words:
         text = self.drawing.say(now_micros)
         table = self.drawing.table(now_micros)
+        table["rows"] += self.drawing.dry_run.rows()
         return Words(text, table, self.clock(now_micros), self.last_line)
 
     def empty(self) -> dict[str, Any] | None:
@@ -66,6 +67,9 @@ class RebalanceView(PlotView):
     def handle(self, message: Mapping[str, Any]) -> None:
         if message.get("do") == "enlarge":
             self.drawing.chosen = int(message["at"])
+            self.refresh()
+        elif message.get("do") == "dry":
+            self.drawing.dry_run.ask(str(message.get("strategy", "")), message.get("more"))
             self.refresh()
 
     def show_prediction(self, said_millis: float, was_millis: float | None = None) -> None:

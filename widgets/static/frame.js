@@ -331,7 +331,9 @@ function blocksPart(name) {
   return (model, host, root, send) => {
     const draw = () => {
       const blocks = told(model, 'picture')?.[name] ?? [];
-      keep(host, blocks, () => blocks.map(b => block(b, send)));
+      while (host.children.length > blocks.length) host.lastChild.remove();
+      while (host.children.length < blocks.length) host.append(html('div'));
+      blocks.forEach((b, i) => keep(host.children[i], b, () => [block(b, send)]));
     };
     model.on('change:picture', draw);
     draw();

@@ -277,7 +277,10 @@ function keep(host, data, make) {
   const text = JSON.stringify(data);
   if (host.mqText === text) return;
   host.mqText = text;
+  const buttons = () => [...host.querySelectorAll('button')],
+    place = buttons().indexOf(document.activeElement);
   host.replaceChildren(...make());
+  if (place >= 0) buttons()[place]?.focus();
 }
 
 // -- marks on an SVG: axes give pixel positions; an unchanged mark keeps its node

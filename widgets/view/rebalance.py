@@ -109,6 +109,10 @@ class RebalanceModel:
     def queues(self) -> list[Queue]:
         return self.ownership.queues
 
+    def client_id(self, node: str) -> str:
+        """Its newest one, by which members stand in order; empty if it told none."""
+        return next((id_ for id_, who in reversed(self._clients.items()) if who == node), "")
+
     def next_flag_at(self, flag: Flag) -> int | None:
         later = [f.at_micros for f in self.flags if f.at_micros > flag.at_micros]
         return min(later, default=None)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from widgets.view import numbers
+from widgets.view.dry_run import DryRun
 from widgets.view.names import Queue, label, listing, queue_name, queue_span
 from widgets.view.ownership import Span
 from widgets.view.parts import Block, Parts, block
-from widgets.view.rebalance import Effect, Flag, step_words
+from widgets.view.rebalance import Effect, Flag, RebalanceModel, step_words
 from widgets.view.rebalance_scene import RebalanceScene
-from widgets.view.roster import Person
+from widgets.view.roster import Person, RosterModel
 from widgets.view.sentences import clause, say
 
 STEPS_SHOWN = 7
@@ -19,10 +20,15 @@ STEPS_SHOWN = 7
 class RebalanceWords(RebalanceScene):
     """Side blocks, the table twin and the sentence."""
 
+    def __init__(self, model: RebalanceModel, roster: RosterModel, started_micros: int) -> None:
+        super().__init__(model, roster, started_micros)
+        self.dry_run = DryRun(self)
+
     def side(self, now: int) -> list[Block]:
         flag = self.flag()
         return [
             *self._change_blocks(flag, now),
+            *self.dry_run.blocks(),
             self._inputs_block(),
             *self._steps_block(flag, now),
         ]
