@@ -5,6 +5,8 @@ Each of them hands its events on, so that it also works alone; the fold takes ea
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from minimq.telemetry.event import Event
 
 
@@ -18,5 +20,6 @@ class Fold:
             self._newest = event
             self.fold(event)
 
+    @abstractmethod
     def fold(self, event: Event) -> None:
-        raise NotImplementedError
+        """One event more."""
