@@ -16,12 +16,13 @@ from minimq.client.client_config import ClientConfig
 from minimq.client.client_remoting_processor import ClientRemotingProcessor
 from minimq.client.consumer.pull_message_service import PullMessageService
 from minimq.client.consumer.rebalance_service import RebalanceService
+from minimq.client.heartbeats import Heartbeats
 from minimq.client.mq_client_api import MQClientAPI
 from minimq.client.producer.mq_producer_impl import MQProducerImpl
 from minimq.client.producer.producer_config import ProducerConfig
 from minimq.client.scheduled_service import ScheduledService
 from minimq.client.service_state import ServiceState
-from minimq.client.subscription_versions import SubscriptionVersions, said_by
+from minimq.client.subscription_versions import SubscriptionVersions
 from minimq.client.topic_route_table import (
     TopicRouteTable,
     limit_queue_nums,
@@ -33,13 +34,12 @@ from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import (
     AUTO_CREATE_TOPIC,
     CLIENT_INNER_PRODUCER_GROUP,
-    MASTER_ID,
     is_retry_topic,
 )
-from minimq.errors import MiniMQError, MQClientError, ServiceStateError
+from minimq.errors import MiniMQError, MQClientError, RemotingError, ServiceStateError
 from minimq.protocol.client_body import ConsumerRunningInfo
 from minimq.protocol.consumer_enums import ConsumeFromWhere, ConsumeType, ExpressionType
-from minimq.protocol.heartbeat import ConsumerData, HeartbeatData, MessageModel, ProducerData
+from minimq.protocol.heartbeat import MessageModel
 from minimq.protocol.route import TopicRouteData
 from minimq.protocol.subscription_data import SubscriptionData
 from minimq.remoting.link_table import LinkTable
@@ -88,6 +88,7 @@ class MQClientInstance:
         self.consumer_table: dict[str, MQConsumerInner] = {}
         self.route_table = TopicRouteTable()
         self.subscription_versions = SubscriptionVersions()
+        self.heartbeats = Heartbeats(self)
         self._manager = manager
         self.message_client_id_setter = manager.message_client_id_setter
         dispatcher = RequestDispatcher(host)
@@ -100,8 +101,8 @@ class MQClientInstance:
         self.scheduler = ScheduledService(host, SERVICE)
         inner = ProducerConfig(producer_group=CLIENT_INNER_PRODUCER_GROUP)
         self.default_mq_producer = MQProducerImpl(inner, host)
+        self._name_server_failure: MiniMQError | None = None
         self._lock_namesrv = asyncio.Lock()
-        self._lock_heartbeat = asyncio.Lock()
 
     @property
     def links(self) -> LinkTable:
@@ -203,7 +204,7 @@ class MQClientInstance:
         self, producer_group: str | None, consumer_group: str | None
     ) -> None:
         """Tell every broker that we know; one that does not answer finds out by itself."""
-        for _, _, address in self._known_brokers():
+        for _, _, address in self.route_table.known_brokers():
             try:
                 await self.mq_client_api.unregister_client(
                     address, self.client_id, producer_group, consumer_group
@@ -258,6 +259,7 @@ class MQClientInstance:
                 route = limit_queue_nums(route, default_queue_nums)
         except MiniMQError as raised:
             error = raised
+        self._name_server_failure = error if isinstance(error, RemotingError) else None
         emit = self.host.recorder.emit
         namesrv = api.remoting_client.chosen_name_server() or ""
         wait = self.config.poll_name_server_interval
@@ -265,6 +267,11 @@ class MQClientInstance:
         if error is not None and not is_retry_topic(topic) and topic != AUTO_CREATE_TOPIC:
             emit(catalog.CLIENT_ROUTE_FAILED, SERVICE, topic, str(error))
         return route
+
+    def why_no_route(self) -> str:
+        """For an error's text: the last question was not answered at all."""
+        failure = self._name_server_failure
+        return f" (no name server answers: {failure})" if failure is not None else ""
 
     def _believe(self, topic: str, route: TopicRouteData) -> bool:
         changed = self.route_table.is_changed(topic, route)
@@ -336,60 +343,11 @@ class MQClientInstance:
             self.host.recorder.emit(catalog.CLIENT_BROKER_FORGOTTEN, SERVICE, name, address)
 
     async def send_heartbeat_to_all_broker_with_lock(self) -> None:
-        """Skipped while another one is on its way."""
-        if not self._lock_heartbeat.locked():
-            async with self._lock_heartbeat:
-                await self._send_heartbeat_to_all_broker()
-
-    def prepare_heartbeat_data(self) -> HeartbeatData:
-        consumers = [
-            ConsumerData(
-                x.group_name,
-                x.consume_type,
-                x.message_model,
-                x.consume_from_where,
-                x.subscriptions(),
-                x.unit_mode,
-            )
-            for x in self.consumer_table.values()
-        ]
-        producers = [ProducerData(group) for group in self.producer_table]
-        return HeartbeatData(self.client_id, consumers, producers)
-
-    async def _send_heartbeat_to_all_broker(self) -> None:
-        """A pure producer speaks to masters only."""
-        heartbeat = self.prepare_heartbeat_data()
-        if not (heartbeat.consumer_data_set or heartbeat.producer_data_set):
-            return
-        for name, broker_id, address in self._known_brokers():
-            if heartbeat.consumer_data_set or broker_id == MASTER_ID:
-                await self._send_heartbeat(name, broker_id, address, heartbeat)
+        await self.heartbeats.send_to_all_with_lock()
 
     async def introduce(self, broker_name: str, group: str, topic: str) -> None:
         """Let a broker hear of a subscription before the first pull, which it would refuse."""
-        addresses = self.route_table.broker_addr_table.get(broker_name, {})
-        for broker_id in sorted(addresses)[:1]:  # the one that a first pull asks
-            address = addresses[broker_id]
-            if not self.subscription_versions.knows(address, group, topic):
-                heartbeat = self.prepare_heartbeat_data()
-                await self._send_heartbeat(broker_name, broker_id, address, heartbeat)
-
-    async def _send_heartbeat(
-        self, name: str, broker_id: int, address: str, heartbeat: HeartbeatData
-    ) -> None:
-        timeout, heard = self.config.mq_client_api_timeout, said_by(heartbeat)
-        try:
-            version = await self.mq_client_api.send_heartbeat(address, heartbeat, timeout)
-        except MiniMQError as error:
-            self._failed(f"heartbeat to {name} {address}", error)
-        else:
-            self.route_table.broker_version_table.setdefault(name, {})[address] = version
-            self.subscription_versions.answered(address, heard)
-            self.host.recorder.emit(catalog.CLIENT_HEARTBEAT_SENT, SERVICE, name, broker_id, True)
-
-    def _known_brokers(self) -> list[tuple[str, int, str]]:
-        table = self.route_table.broker_addr_table
-        return [(name, number, a) for name, ids in table.items() for number, a in ids.items()]
+        await self.heartbeats.introduce(broker_name, group, topic)
 
     async def check_client_in_broker(self) -> None:
         """Expressions that are no tags are compiled by one broker before anything is pulled."""

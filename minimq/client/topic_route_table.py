@@ -59,6 +59,11 @@ class TopicRouteTable:
                 del self.broker_addr_table[name]
         return gone
 
+    def known_brokers(self) -> list[tuple[str, int, str]]:
+        """(name, id, address) of all, as the table stands now."""
+        table = self.broker_addr_table
+        return [(name, number, a) for name, ids in table.items() for number, a in ids.items()]
+
     def find_broker_address_in_publish(self, broker_name: str) -> str | None:
         return self.broker_addr_table.get(broker_name, {}).get(MASTER_ID)
 

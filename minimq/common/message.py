@@ -126,6 +126,8 @@ class Message:
             raise ValueError(f"The Property<{name}> is used by system, input another please")
         if not name.strip() or not value.strip():
             raise ValueError("The name or value of property can not be blank string!")
+        if any(mark in name + value for mark in (NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR)):
+            raise ValueError("a property can not hold \\x01 or \\x02: they separate properties")
         self.put_property(name, value)
 
     def get_user_property(self, name: str) -> str | None:
@@ -155,6 +157,8 @@ class Message:
 
     @delay_time_level.setter
     def delay_time_level(self, level: int) -> None:
+        if not isinstance(level, int):
+            raise TypeError(f"delay_time_level is a number from 1 to 18, not {level!r}")
         self.put_property(MessageConst.PROPERTY_DELAY_TIME_LEVEL, str(level))
 
     @property

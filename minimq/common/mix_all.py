@@ -126,7 +126,7 @@ def is_not_allowed_send_topic(topic: str) -> bool:
 
 def topic_complaint(topic: str) -> str | None:
     """What is wrong with a topic's name, or None; the words are TopicValidator's."""
-    if not topic.strip():
+    if not isinstance(topic, str) or not topic.strip():
         return "The specified topic is blank."
     if VALID_NAME.fullmatch(topic) is None:
         return "The specified topic contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$"

@@ -16,6 +16,7 @@ from minimq.client.blocking_channel import BlockingChannel
 from minimq.client.loop_thread import loop_thread
 from minimq.errors import (
     ConfigError,
+    MessageIllegalError,
     RemotingConnectError,
     RemotingSendRequestError,
     RemotingTimeoutError,
@@ -144,3 +145,22 @@ def test_unknown_names_are_no_attributes() -> None:
     module: Any = minimq
     with pytest.raises(AttributeError, match="no attribute 'DefaultMQConsumer'"):
         _ = module.DefaultMQConsumer
+
+
+def test_a_callback_that_raises_holds_up_no_later_asynchronous_send() -> None:
+    """Both sends are refused before they leave, so their callbacks run while the outbox drains."""
+    producer = minimq.DefaultMQProducer("shop", namesrv_addr="127.0.0.1:1")
+    answers: list[Any] = []
+    both = threading.Event()
+
+    def callback(result: Any, error: Any) -> None:
+        answers.append(error)
+        if len(answers) == 2:
+            both.set()
+        raise ValueError("my own mistake")
+
+    with producer:
+        producer.send_async([], callback)
+        producer.send_async([], callback)
+        assert both.wait(5)
+    assert all(isinstance(error, MessageIllegalError) for error in answers)

@@ -20,10 +20,17 @@ from minimq.aio import (
     TransactionMQProducer,
 )
 from minimq.client.consumer.offset_store import BROKER_FAILED, ReadOffsetType
+from minimq.client.consumer.pull_callback import PullCallback
 from minimq.client.consumer.pull_request import PullRequest
 from minimq.client.consumer.pull_result import PullResult, PullStatus
 from minimq.common.message_queue import MessageQueue
-from minimq.errors import MiniMQError, MQBrokerError, MQClientError, ServiceStateError
+from minimq.errors import (
+    MiniMQError,
+    MQBrokerError,
+    MQClientError,
+    RemotingTooMuchRequestError,
+    ServiceStateError,
+)
 from minimq.protocol.response_code import ResponseCode
 from tests.client.servers import Collector, held, send_many, virtual_cluster, wait_until
 from tests.helpers.virtual import run_virtual
@@ -160,7 +167,8 @@ def test_only_not_found_means_that_a_group_is_new(code: ResponseCode, read: int)
             async def refuse(*_: Any) -> int:
                 raise MQBrokerError(code, "no", "broker-a")
 
-            consumer.instance.mq_client_api.query_consumer_offset = refuse
+            api: Any = consumer.instance.mq_client_api
+            api.query_consumer_offset = refuse
             store = consumer.impl.offset_store
             mq = MessageQueue("orders", "broker-a", 0)
             assert await store.read_offset(mq, ReadOffsetType.READ_FROM_STORE) == read
@@ -181,7 +189,9 @@ def test_a_late_answer_moves_no_position_of_a_queue_that_was_given_up() -> None:
             before = impl.offset_store.table.read(mq)
             pq.dropped = True
             late = PullResult(PullStatus.NO_NEW_MSG, 99, 0, 99, 0)
-            impl.on_nothing(PullRequest("billing", mq, pq, 0), late)
+            request = PullRequest("billing", mq, pq, 0)
+            pull = impl._make_pull(request, impl.rebalance.subscription_inner["orders"])
+            PullCallback(impl, request, pull).on_nothing(late)
             assert impl.offset_store.table.read(mq) == before
 
     run_virtual(main())
@@ -232,3 +242,140 @@ def test_a_start_without_a_name_server_says_which_setting_is_missing(kind: Any) 
                 await client.start()
 
     run_virtual(main())
+
+
+def push(host: Any, **settings: Any) -> DefaultMQPushConsumer:
+    consumer = DefaultMQPushConsumer(
+        "members", host=host, namesrv_addr="127.0.0.1:9876", **settings
+    )
+    consumer.subscribe("orders")
+    consumer.register_message_listener(Collector())
+    return consumer
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"message_model": "BROADCASTING"}, "message_model must be one of MessageModel"),
+        ({"consume_from_where": 1}, "consume_from_where must be one of ConsumeFromWhere"),
+        ({"allocate_message_queue_strategy": None}, "must have name and allocate"),
+        ({"consume_timestamp": "yesterday"}, "the valid format is yyyyMMddHHmmss"),
+    ],
+)
+def test_a_setting_that_would_be_ignored_is_refused(
+    settings: dict[str, Any], complaint: str
+) -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            with pytest.raises(MQClientError, match=complaint):
+                await push(cluster.host("members"), **settings).start()
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("topic", "expression", "complaint"),
+    [
+        ("", "*", "topic is blank"),
+        (None, "*", "topic is blank"),
+        ("a b", "*", "illegal characters"),
+        ("orders", "||", "split error"),
+        ("orders", 3, r'"TagA \|\| TagB" or a MessageSelector, not 3'),
+    ],
+)
+@pytest.mark.parametrize("kind", [DefaultMQPushConsumer, DefaultLitePullConsumer])
+def test_subscribing_to_nothing_says_so(
+    kind: Any, topic: Any, expression: Any, complaint: str
+) -> None:
+    with pytest.raises(MQClientError, match=complaint):
+        kind("members").subscribe(topic, expression)
+
+
+def test_a_refused_assignment_leaves_the_choice_open() -> None:
+    reader = DefaultLitePullConsumer("audit")
+    with pytest.raises(MQClientError, match="can not be null or empty"):
+        reader.assign([])
+    reader.subscribe("orders")
+    with pytest.raises(MQClientError, match="mutually exclusive"):
+        reader.assign([MessageQueue("orders", "broker-a", 0)])
+
+
+def test_a_consumer_says_when_it_is_too_late() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            await send_many(await cluster.producer(), 1)
+            consumer = await cluster.consumer(Collector())
+            with pytest.raises(ServiceStateError, match="before start"):
+                consumer.register_message_listener(Collector())
+            await consumer.shutdown()
+            late = [
+                lambda: consumer.subscribe("bills"),
+                lambda: consumer.unsubscribe("orders"),
+                consumer.suspend,
+                consumer.resume,
+            ]
+            for deed in late:
+                with pytest.raises(ServiceStateError, match="shut down: make a new one"):
+                    deed()
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("message", "complaint"),
+    [
+        (None, "takes a Message or a list of them, not None"),
+        ("hello", "takes a Message or a list of them, not 'hello'"),
+        (b"hello", "takes a Message or a list of them"),
+        ([], "needs at least one message"),
+        ([Message("orders", b"x"), "hello"], "a batch holds Messages, not 'hello'"),
+        (Message(None, b"x"), "topic is blank"),  # type: ignore[arg-type]
+        (Message("orders", b""), "body length is zero"),
+    ],
+)
+def test_what_is_no_message_is_refused_in_clear(message: Any, complaint: str) -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            producer = await cluster.producer()
+            with pytest.raises(MQClientError, match=complaint):
+                await producer.send(message)
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("timeout_millis", [0, -5])
+def test_no_time_at_all_is_a_time_out(timeout_millis: float) -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            producer = await cluster.producer()
+            await producer.send(Message("orders", b"route"))
+            with pytest.raises(RemotingTooMuchRequestError, match="call timeout"):
+                await producer.send(Message("orders", b"x"), timeout_millis=timeout_millis)
+            heard: list[Any] = []
+            producer.send_async(
+                Message("orders", b"x"),
+                lambda result, error: heard.append(error),
+                timeout_millis=timeout_millis,
+            )
+            await wait_until(lambda: heard, 5)
+            assert isinstance(heard[0], RemotingTooMuchRequestError)
+
+    run_virtual(main())
+
+
+def test_a_send_without_route_tells_that_no_name_server_answers() -> None:
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            producer = await cluster.producer()
+            cluster.namesrv.kill()
+            with pytest.raises(MQClientError, match="no name server answers"):
+                await producer.send(Message("orders", b"x"))
+
+    run_virtual(main())
+
+
+def test_texts_that_would_break_a_message_s_properties_are_refused() -> None:
+    with pytest.raises(TypeError, match="delay_time_level is a number"):
+        Message("orders", b"x", delay_time_level="3")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="separate properties"):
+        Message("orders", b"x").put_user_property("colour", "red\x02TAGS\x01b")

@@ -15,7 +15,7 @@ from minimq.client.consumer.allocate_message_queue_strategy import (
     AllocateMessageQueueAveragely,
     AllocateMessageQueueStrategy,
 )
-from minimq.client.producer.validators import check_group_is_not
+from minimq.client.producer.validators import check_choice, check_group_is_not
 from minimq.common.mix_all import DEFAULT_CONSUMER_GROUP
 from minimq.errors import MQClientError
 from minimq.protocol.consumer_enums import ConsumeFromWhere, MessageModel
@@ -103,6 +103,8 @@ class PushConsumerConfig(ClientConfig):
 def check_config(config: PushConsumerConfig, subscribed: bool, has_listener: bool) -> None:
     """MQClientError that names the setting and what it may be."""
     check_group_is_not(config.consumer_group, DEFAULT_CONSUMER_GROUP, "consumerGroup")
+    check_choice(config, "message_model", MessageModel)
+    check_choice(config, "consume_from_where", ConsumeFromWhere)
     parse_timestamp(config.consume_timestamp, None)
     if not hasattr(config.allocate_message_queue_strategy, "allocate"):
         raise MQClientError("allocate_message_queue_strategy must have name and allocate(…)")

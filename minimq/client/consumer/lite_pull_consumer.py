@@ -34,7 +34,7 @@ from minimq.client.consumer.rebalance_lite_pull import RebalanceLitePull
 from minimq.client.mq_admin import MQAdmin
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
-from minimq.client.producer.validators import check_group_is_not
+from minimq.client.producer.validators import check_choice, check_group_is_not, check_subscription
 from minimq.client.scheduled_service import ScheduledService
 from minimq.client.service_state import ServiceState, make_sure_can_start, make_sure_state_ok
 from minimq.common.host import Host
@@ -45,6 +45,7 @@ from minimq.common.sys_flag import PullSysFlag, build_pull_sys_flag
 from minimq.errors import MiniMQError, MQClientError
 from minimq.protocol.client_body import ConsumerRunningInfo
 from minimq.protocol.consumer_enums import (
+    ConsumeFromWhere,
     ConsumeType,
     ExpressionType,
     MessageModel,
@@ -108,9 +109,10 @@ class DefaultLitePullConsumer(LitePullConsumerConfig):
         """Share the topic with the group."""
         if self._by_hand is not None:
             raise MQClientError("subscribe and assign are mutually exclusive: assign was called")
-        if not topic:
-            raise MQClientError("Topic can not be null or empty.")
-        chosen = MessageSelector(expression) if isinstance(expression, str) else expression
+        chosen = expression
+        if not isinstance(chosen, MessageSelector):
+            chosen = MessageSelector(chosen)
+        check_subscription(topic, chosen.expression)
         topic = self.with_namespace(topic)
         try:
             data = build(topic, chosen.expression, chosen.expression_type)
@@ -134,9 +136,10 @@ class DefaultLitePullConsumer(LitePullConsumerConfig):
         """Read exactly these queues, whoever else does."""
         if self.subscription:
             raise MQClientError("subscribe and assign are mutually exclusive: subscribe was called")
-        self._by_hand = [self._wrap(mq) for mq in queues]
-        if not self._by_hand:
+        by_hand = [self._wrap(mq) for mq in queues]
+        if not by_hand:
             raise MQClientError("Message queues can not be null or empty.")
+        self._by_hand = by_hand
         if self._instance is not None:
             self.take_over(None, self._by_hand)
 
@@ -153,6 +156,8 @@ class DefaultLitePullConsumer(LitePullConsumerConfig):
         self.service_state = ServiceState.START_FAILED
         self.consumer_group = self.with_namespace(self.consumer_group)
         check_group_is_not(self.consumer_group, DEFAULT_CONSUMER_GROUP, "consumerGroup")
+        check_choice(self, "message_model", MessageModel)
+        check_choice(self, "consume_from_where", ConsumeFromWhere)
         if self.consumer_timeout_millis_when_suspend < self.broker_suspend_max_time_millis:
             raise MQClientError(
                 "consumer_timeout_millis_when_suspend must be greater than "

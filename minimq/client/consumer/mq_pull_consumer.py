@@ -27,7 +27,7 @@ from minimq.client.consumer.send_message_back import send_message_back
 from minimq.client.mq_admin import MQAdmin
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
-from minimq.client.producer.validators import check_group_is_not
+from minimq.client.producer.validators import check_choice, check_group_is_not
 from minimq.client.service_state import ServiceState, make_sure_can_start, make_sure_state_ok
 from minimq.common.host import Host
 from minimq.common.message import MessageExt
@@ -84,6 +84,7 @@ class DefaultMQPullConsumer(PullConsumerConfig):
         self.service_state = ServiceState.START_FAILED
         self.consumer_group = self.with_namespace(self.consumer_group)
         check_group_is_not(self.consumer_group, DEFAULT_CONSUMER_GROUP, "consumerGroup")
+        check_choice(self, "message_model", MessageModel)
         host = self._host = self._host or default_host()
         manager = MQClientManager.get_instance(host)
         if self.message_model is MessageModel.CLUSTERING:

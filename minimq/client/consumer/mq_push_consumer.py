@@ -23,6 +23,7 @@ from minimq.client.hook import ConsumeMessageHook, FilterMessageHook
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
 from minimq.client.producer.mq_producer import make_trace_dispatcher
+from minimq.client.producer.validators import check_subscription
 from minimq.client.service_state import ServiceState, make_sure_can_start, make_sure_state_ok
 from minimq.client.trace.async_trace_dispatcher import AsyncTraceDispatcher
 from minimq.client.trace.trace_hooks import ConsumeMessageTraceHook
@@ -30,7 +31,7 @@ from minimq.common.host import Host
 from minimq.common.message import MessageExt
 from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import get_retry_topic
-from minimq.errors import MQClientError
+from minimq.errors import MQClientError, ServiceStateError
 from minimq.protocol.client_body import ConsumerRunningInfo
 from minimq.protocol.consumer_enums import ExpressionType, MessageModel
 from minimq.protocol.filter_api import build
@@ -77,6 +78,8 @@ class DefaultMQPushConsumer(PushConsumerConfig):
         chosen = expression
         if not isinstance(chosen, MessageSelector):
             chosen = MessageSelector(chosen or SUB_ALL)
+        check_subscription(topic, chosen.expression)
+        self._not_after_shutdown()
         topic = self.with_namespace(topic)
         now_millis = self._host.clock.now_millis() if self._host else 0
         try:
@@ -90,6 +93,7 @@ class DefaultMQPushConsumer(PushConsumerConfig):
 
     def unsubscribe(self, topic: str) -> None:
         """Its queues are given up by the next rebalance."""
+        self._not_after_shutdown()
         topic = self.with_namespace(topic)
         self.subscription.pop(topic, None)
         if self._impl is not None:
@@ -97,6 +101,8 @@ class DefaultMQPushConsumer(PushConsumerConfig):
 
     def register_message_listener(self, listener: Listener, *, orderly: bool = False) -> None:
         """A function (messages, context), or an object of one of the two listener classes."""
+        if self._impl is not None:
+            raise ServiceStateError("a listener is registered before start(), and then stays")
         if isinstance(listener, MessageListenerConcurrently | MessageListenerOrderly):
             orderly = isinstance(listener, MessageListenerOrderly)
             self._listener = listener.consume_message
@@ -183,6 +189,10 @@ class DefaultMQPushConsumer(PushConsumerConfig):
         instance.consumer_table.pop(self.consumer_group, None)
         impl.kill()
 
+    def _not_after_shutdown(self) -> None:
+        if self.service_state is ServiceState.SHUTDOWN_ALREADY:
+            make_sure_state_ok("PushConsumer", self.service_state)
+
     def _step(self, step: str) -> None:
         assert self._host is not None
         self._host.recorder.emit(catalog.CLIENT_START_STEP, "consumer", step)
@@ -239,9 +249,11 @@ class DefaultMQPushConsumer(PushConsumerConfig):
 
     def suspend(self) -> None:
         """Pulls are put off by a second each, and rebalances are skipped."""
+        self._not_after_shutdown()
         self.impl.paused = True
 
     def resume(self) -> None:
+        self._not_after_shutdown()
         self.impl.resume()
 
     def update_core_pool_size(self, core_pool_size: int) -> None:

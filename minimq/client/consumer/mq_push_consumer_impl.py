@@ -1,10 +1,9 @@
 """A running push consumer: pull, hand over, pull again.
 
 Java:    client.impl.consumer.DefaultMQPushConsumerImpl
-Posts:   RocketMQ源码分析之Consumer端(下), pullMessage and its PullCallback;
-         RocketMQ源码解析-消费者消费消息
-Differs: the checks before a pull are in pull_flow_control.py, reading the answer in
-         pull_result.py; a pull's answer never passes through consumeMessageDirectly.
+Posts:   RocketMQ源码分析之Consumer端(下), pullMessage; RocketMQ源码解析-消费者消费消息
+Differs: the checks before a pull are in pull_flow_control.py, what follows its answer in
+         pull_callback.py; a pull's answer never passes through consumeMessageDirectly.
 """
 
 from __future__ import annotations
@@ -28,24 +27,18 @@ from minimq.client.consumer.offset_store import (
 from minimq.client.consumer.offset_table import NO_OFFSET
 from minimq.client.consumer.process_queue import ProcessQueue
 from minimq.client.consumer.pull_api_wrapper import Pull, PullAPIWrapper
-from minimq.client.consumer.pull_flow_control import (
-    PULL_TIME_DELAY_MILLS_WHEN_BROKER_FLOW_CONTROL,
-    PullDelay,
-    check_flow,
-)
+from minimq.client.consumer.pull_callback import PullCallback
+from minimq.client.consumer.pull_flow_control import PullDelay, check_flow
 from minimq.client.consumer.pull_request import PullRequest
-from minimq.client.consumer.pull_result import PullResult, PullStatus
 from minimq.client.consumer.rebalance_push import RebalancePush
 from minimq.client.consumer.send_message_back import send_message_back
 from minimq.client.hook import ConsumeMessageHook
 from minimq.common.message import MessageExt
 from minimq.common.message_queue import MessageQueue
 from minimq.common.sys_flag import build_pull_sys_flag
-from minimq.errors import MiniMQError, MQBrokerError, RemotingError
+from minimq.errors import MiniMQError
 from minimq.protocol.client_body import ConsumeMessageDirectlyResult, ConsumerRunningInfo
 from minimq.protocol.consumer_enums import ConsumeFromWhere, ConsumeType, MessageModel
-from minimq.protocol.remoting_command import RemotingCommand
-from minimq.protocol.response_code import ResponseCode
 from minimq.protocol.subscription_data import SubscriptionData
 from minimq.telemetry import catalog
 
@@ -54,7 +47,6 @@ if TYPE_CHECKING:
 
 BROKER_SUSPEND_MAX_TIME_MILLIS = 15_000
 CONSUMER_TIMEOUT_MILLIS_WHEN_SUSPEND = 30_000
-OFFSET_ILLEGAL_REPAIR_DELAY_MILLIS = 10_000
 RESET_OFFSET_SLEEP_MILLIS = 10_000
 SERVICE = "PullMessageService"
 
@@ -160,15 +152,15 @@ class MQPushConsumerImpl:
         if pq.why_waiting != delay.why:
             pq.why_waiting = delay.why
             values = (mq.topic, mq.broker_name, mq.queue_id, delay.why, delay.delay_millis)
-            self._emit(catalog.PULL_DELAYED, *values)
-        self._later(pull_request, delay.delay_millis)
+            self.emit(catalog.PULL_DELAYED, *values)
+        self.put_off(pull_request, delay.delay_millis)
 
     async def _compute_again(self, pull_request: PullRequest) -> bool:
         """An orderly queue asks for its position once more, now that it holds the lock."""
         try:
             offset = await self.rebalance.compute_pull_from_where(pull_request.message_queue)
         except MiniMQError as error:
-            self._failed(pull_request, error, self._exception_delay())
+            self.failed(pull_request, error, self.exception_delay_millis)
             return False
         pull_request.previously_locked = True
         pull_request.next_offset = offset
@@ -181,12 +173,12 @@ class MQPushConsumerImpl:
         try:
             request = await self.pull_api_wrapper.pull_kernel_impl(pull, callback.complete)
         except MiniMQError as error:
-            self._failed(pull_request, error, self._exception_delay())
+            self.failed(pull_request, error, self.exception_delay_millis)
             return
         pull_request.process_queue.why_waiting = "pull"
         if self.host.recorder.listening:
             values = (mq.topic, mq.broker_name, mq.queue_id, pull.offset, pull.commit_offset)
-            self._emit(catalog.PULL_SENT, *values, request.opaque)
+            self.emit(catalog.PULL_SENT, *values, request.opaque)
 
     def _make_pull(self, pull_request: PullRequest, subscription: SubscriptionData) -> Pull:
         """The position in memory rides along, so the broker learns it without another request."""
@@ -215,74 +207,19 @@ class MQPushConsumerImpl:
             CONSUMER_TIMEOUT_MILLIS_WHEN_SUSPEND,
         )
 
-    def _exception_delay(self) -> int:
+    @property
+    def exception_delay_millis(self) -> int:
         return self.config.pull_time_delay_millis_when_exception
 
-    def _failed(self, pull_request: PullRequest, error: BaseException, delay: float) -> None:
+    def failed(self, pull_request: PullRequest, error: BaseException, delay: float) -> None:
         mq = pull_request.message_queue
         pull_request.process_queue.why_waiting = f"failed: {error}"
         values = (mq.topic, mq.broker_name, mq.queue_id, str(error), delay)
-        self._emit(catalog.PULL_FAILED, *values)
-        self._later(pull_request, delay)
+        self.emit(catalog.PULL_FAILED, *values)
+        self.put_off(pull_request, delay)
 
-    def _later(self, pull_request: PullRequest, delay_millis: float) -> None:
+    def put_off(self, pull_request: PullRequest, delay_millis: float) -> None:
         self.instance.pull_message_service.execute_pull_request_later(pull_request, delay_millis)
-
-    def on_pull_exception(self, pull_request: PullRequest, error: MiniMQError) -> None:
-        """Java: PullCallback#onException."""
-        if not self.running:
-            return
-        delay: float = self._exception_delay()
-        if isinstance(error, MQBrokerError) and error.response_code == ResponseCode.FLOW_CONTROL:
-            delay = PULL_TIME_DELAY_MILLS_WHEN_BROKER_FLOW_CONTROL
-        self._failed(pull_request, error, delay)
-
-    def on_found(self, pull_request: PullRequest, result: PullResult) -> None:
-        """Into the window, to the listener, and pull again at once."""
-        pq, mq = pull_request.process_queue, pull_request.message_queue
-        self._advance(pull_request, result.next_begin_offset)
-        messages = result.msg_found_list
-        delay = 0
-        if messages:
-            dispatch = pq.put_message(messages)
-            self.consume_message_service.submit_consume_request(messages, pq, mq, dispatch)
-            self.touch(mq, pq)
-            delay = self.config.pull_interval
-        if delay > 0:
-            self._later(pull_request, delay)
-        else:
-            self.instance.pull_message_service.execute_pull_request_immediately(pull_request)
-
-    def on_nothing(self, pull_request: PullRequest, result: PullResult) -> None:
-        """Java: NO_NEW_MSG, NO_MATCHED_MSG, correctTagsOffset."""
-        pq, mq = pull_request.process_queue, pull_request.message_queue
-        self._advance(pull_request, result.next_begin_offset)
-        if pq.msg_count == 0 and not pq.dropped:
-            self.offset_store.update_offset(mq, result.next_begin_offset, True)
-            self.touch(mq, pq)
-        self.instance.pull_message_service.execute_pull_request_immediately(pull_request)
-
-    def on_offset_illegal(self, pull_request: PullRequest, result: PullResult) -> None:
-        """Give the queue up; ten seconds later set its position right, and take it up again."""
-        pq, mq = pull_request.process_queue, pull_request.message_queue
-        values = (mq.topic, mq.broker_name, mq.queue_id, pull_request.next_offset)
-        self._emit(catalog.OFFSET_ILLEGAL, *values, result.next_begin_offset)
-        self._advance(pull_request, result.next_begin_offset)
-        pq.dropped = True
-        pq.why_waiting = "offset illegal"
-        self.instance.pull_message_service.execute_task_later(
-            lambda: self.spawn(self._repair(pull_request)), OFFSET_ILLEGAL_REPAIR_DELAY_MILLIS
-        )
-
-    async def _repair(self, pull_request: PullRequest) -> None:
-        mq = pull_request.message_queue
-        self.offset_store.update_offset(mq, pull_request.next_offset, False)
-        await self.offset_store.persist(mq, "drop")
-        await self.rebalance.remove_process_queue(mq, "offset illegal")
-
-    def _advance(self, pull_request: PullRequest, next_offset: int) -> None:
-        pull_request.next_offset = next_offset
-        pull_request.process_queue.next_pull_offset = next_offset
 
     # -- giving back -----------------------------------------------------------------------------
 
@@ -372,10 +309,10 @@ class MQPushConsumerImpl:
                 self.take_out(mq, pq, finished, len(finished))
             values = (mq.topic, mq.broker_name, mq.queue_id)
             window = (pq.next_pull_offset, pq.oldest(), pq.msg_count, pq.msg_size, pq.max_span())
-            self._emit(catalog.WINDOW_CHANGED, *values, *window)
+            self.emit(catalog.WINDOW_CHANGED, *values, *window)
             offset = self.offset_store.table.read(mq)
             if offset != NO_OFFSET:
-                self._emit(catalog.OFFSET_UPDATED, *values, offset)
+                self.emit(catalog.OFFSET_UPDATED, *values, offset)
 
     def take_out(
         self, mq: MessageQueue, pq: ProcessQueue, messages: list[MessageExt], acknowledged: int
@@ -386,7 +323,7 @@ class MQPushConsumerImpl:
         if offset >= 0 and not pq.dropped:
             self.offset_store.update_offset(mq, offset, True)
 
-    def _emit(self, event_type: Any, *values: Any) -> None:
+    def emit(self, event_type: Any, *values: Any) -> None:
         self.host.recorder.emit(event_type, SERVICE, self.config.consumer_group, *values)
 
     def snapshot(self) -> dict[str, Any]:
@@ -414,53 +351,6 @@ class MQPushConsumerImpl:
             "failed": self.stats.failed_total,
             "flow_control_times": self.flow_control_times,
         }
-
-
-class PullCallback:
-    """The answer of one pull, on the loop."""
-
-    __slots__ = ("_began_micros", "_consumer", "_pull", "_pull_request")
-
-    def __init__(self, consumer: MQPushConsumerImpl, pull_request: PullRequest, pull: Pull) -> None:
-        self._consumer = consumer
-        self._pull_request = pull_request
-        self._pull = pull
-        self._began_micros = consumer.host.clock.now_micros()
-
-    def complete(self, response: RemotingCommand | None, error: MiniMQError | None) -> None:
-        consumer = self._consumer
-        try:
-            if response is None:
-                raise error or RemotingError("unknown reason")
-            wrapper = consumer.pull_api_wrapper
-            result = wrapper.to_pull_result(self._pull.mq, response)
-            wrapper.process_pull_result(self._pull, result)
-        except MiniMQError as failure:
-            consumer.on_pull_exception(self._pull_request, failure)
-            return
-        self.on_success(result)
-
-    def on_success(self, result: PullResult) -> None:
-        consumer, request, mq = self._consumer, self._pull_request, self._pull.mq
-        millis = (consumer.host.clock.now_micros() - self._began_micros) / 1_000
-        consumer.stats.pulled(mq.topic, len(result.msg_found_list), millis)
-        status = result.pull_status
-        if consumer.host.recorder.listening:
-            values = (mq.topic, mq.broker_name, mq.queue_id, status.name, result.next_begin_offset)
-            consumer.host.recorder.emit(
-                catalog.PULL_COMPLETE,
-                SERVICE,
-                consumer.config.consumer_group,
-                *values,
-                len(result.msg_found_list),
-                round(millis, 3),
-            )
-        if status is PullStatus.FOUND:
-            consumer.on_found(request, result)
-        elif status is PullStatus.OFFSET_ILLEGAL:
-            consumer.on_offset_illegal(request, result)
-        else:
-            consumer.on_nothing(request, result)
 
 
 def _make_offset_store(config: PushConsumerConfig, instance: MQClientInstance) -> OffsetStore:

@@ -208,6 +208,13 @@ class DefaultMQProducer(ProducerConfig):
     def batch(message: Message | Sequence[Message]) -> Message:
         if isinstance(message, Message):
             return message
+        if not isinstance(message, Sequence) or isinstance(message, str | bytes):
+            raise MessageIllegalError(
+                f"send takes a Message or a list of them, not {message!r:.80}"
+            )
+        wrong = [one for one in message if not isinstance(one, Message)]
+        if wrong:
+            raise MessageIllegalError(f"a batch holds Messages, not {wrong[0]!r:.80}")
         try:
             return MessageBatch(message)
         except ValueError as error:

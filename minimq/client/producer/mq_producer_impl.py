@@ -120,7 +120,8 @@ class MQProducerImpl:
             info = self.topic_publish_info_table[topic]
         if not info.ok():
             raise TopicRouteNotFoundError(
-                f"No route info of this topic: {topic}", NOT_FOUND_TOPIC_EXCEPTION
+                f"No route info of this topic: {topic}{self.instance.why_no_route()}",
+                NOT_FOUND_TOPIC_EXCEPTION,
             )
         return info
 
@@ -187,6 +188,8 @@ class MQProducerImpl:
 
     def spent_millis(self, began_micros: int, timeout_millis: float) -> float:
         """How much of a budget in RocketMQ's milliseconds is gone; a call time-out has a floor."""
+        if timeout_millis <= 0:
+            return 1.0
         elapsed = (self.host.clock.now_micros() - began_micros) / 1_000
         return elapsed * timeout_millis / self.host.pace.timeout_millis(timeout_millis)
 

@@ -6,6 +6,7 @@ Posts:   RocketMQ生产消费流程浅析, Validators.checkMessage
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import lru_cache
 
 from minimq.common.message import Message
@@ -21,7 +22,7 @@ from minimq.protocol.response_code import ResponseCode
 
 
 def check_group(group: str, what: str = "group") -> None:
-    if not group.strip():
+    if not isinstance(group, str) or not group.strip():
         raise MQClientError(f"the specified {what} is blank")
     if len(group) > GROUP_MAX_LENGTH:
         raise MQClientError(f"the specified {what} is longer than {GROUP_MAX_LENGTH} characters")
@@ -48,6 +49,26 @@ def check_topic(topic: str) -> None:
     complaint = _complaint(topic)
     if complaint is not None:
         raise MessageIllegalError(complaint, ResponseCode.MESSAGE_ILLEGAL)
+
+
+def check_subscription(topic: str, expression: object) -> None:
+    """A topic that cannot exist would be waited for without a word."""
+    complaint = _complaint(topic)
+    if complaint is not None:
+        raise MQClientError(f"subscribe({topic!r}): {complaint}")
+    if not isinstance(expression, str | None):
+        raise MQClientError(
+            f'subscribe({topic!r}): the expression is "*", "TagA || TagB" or a MessageSelector, '
+            f"not {expression!r}"
+        )
+
+
+def check_choice(config: object, name: str, choices: type[Enum]) -> None:
+    """A text in place of an enum's member would be equal to none of them."""
+    value = getattr(config, name)
+    if not isinstance(value, choices):
+        known = ", ".join(f"{choices.__name__}.{one.name}" for one in choices)
+        raise MQClientError(f"{name} must be one of {known}, got {value!r}")
 
 
 def check_topic_to_create(topic: str) -> None:
