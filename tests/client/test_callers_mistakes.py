@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from minimq.aio import (
+    ConsumeConcurrentlyStatus,
     ConsumeFromWhere,
+    ConsumeOrderlyStatus,
     DefaultLitePullConsumer,
     DefaultMQProducer,
     DefaultMQPullConsumer,
@@ -379,3 +381,28 @@ def test_texts_that_would_break_a_message_s_properties_are_refused() -> None:
         Message("orders", b"x", delay_time_level="3")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="separate properties"):
         Message("orders", b"x").put_user_property("colour", "red\x02TAGS\x01b")
+
+
+@pytest.mark.parametrize("orderly", [False, True])
+def test_a_listener_cannot_take_messages_out_of_what_it_was_given(orderly: bool) -> None:
+    """As Java's unmodifiable list: else they would stay in the window for good."""
+
+    async def main() -> None:
+        async with virtual_cluster() as cluster:
+            await send_many(await cluster.producer(), 8)
+            tried: list[str] = []
+
+            def listener(messages: Any, context: Any) -> Any:
+                try:
+                    messages.pop()
+                except AttributeError as error:
+                    tried.append(str(error))
+                good = ConsumeOrderlyStatus if orderly else ConsumeConcurrentlyStatus
+                return next(iter(good))
+
+            consumer = await cluster.consumer(listener, orderly=orderly, consume_from_where=FIRST)
+            await wait_until(lambda: len(tried) == 8, 30)
+            table = consumer.impl.rebalance.process_queue_table
+            await wait_until(lambda: not any(pq.msg_count for pq in table.values()), 10)
+
+    run_virtual(main())

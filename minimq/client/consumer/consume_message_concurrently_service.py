@@ -64,7 +64,8 @@ class ConsumeMessageConcurrentlyService(ConsumeMessageService):
         mq: MessageQueue,
         dispatch_to_consume: bool,
     ) -> None:
-        """One task per chunk; nothing is promised about the order of chunks."""
+        """One task per chunk, which no listener can change; chunks come in any order."""
+        messages = tuple(messages)
         size = self.config.consume_message_batch_max_size
         submit, work_millis = self.executor.submit, self.config.work_millis
         for start in range(0, len(messages), size):

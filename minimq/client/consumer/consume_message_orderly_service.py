@@ -289,7 +289,7 @@ class OrderlyTask:
 
     def _run(self) -> Any:
         """On a listener's thread."""
-        service, pq, messages = self._service, self.pq, self._messages
+        service, pq, messages = self._service, self.pq, tuple(self._messages)
         if pq.dropped:
             return DROPPED
         self._listener_micros = now_micros = service.now_micros()

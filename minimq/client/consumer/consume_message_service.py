@@ -218,7 +218,7 @@ class ConsumeMessageService(ABC):
 
         began = self.host.clock.now_micros()
         self.executor.submit(
-            lambda: self.listener([message], context), done, self.config.work_millis
+            lambda: self.listener((message,), context), done, self.config.work_millis
         )
         result, error = await ended
         return ConsumeMessageDirectlyResult(
