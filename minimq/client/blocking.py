@@ -73,7 +73,11 @@ class _Face:
         loop_thread().run(self._inner.shutdown())
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.shutdown()  # it may run already, with a subscription that a broker refuses
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -145,8 +145,10 @@ def test_an_expression_is_checked_though_a_tag_stands_before_it() -> None:
             consumer.subscribe("bills", MessageSelector.by_sql("price > 10"))
             consumer.register_message_listener(Collector())
             with pytest.raises(MiniMQError, match="SQL92"):
-                await consumer.start()
-            consumer.kill()
+                async with consumer:
+                    pytest.fail("a broker refuses this subscription")
+            with pytest.raises(ServiceStateError, match="shut down"):
+                consumer.resume()
 
     run_virtual(main())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from minimq.client.consumer.assigned_message_queue import (
@@ -89,6 +89,7 @@ class DefaultLitePullConsumer(LitePullConsumerConfig):
         self.subscription: dict[str, SubscriptionData] = {}
         self.assigned = AssignedMessageQueue()
         self._by_hand: list[MessageQueue] | None = None
+        self._expressions: dict[str, str] = {}
         self._cache: deque[_Found] = deque()
         self._poller: asyncio.Future[None] | None = None
         self._tasks: dict[MessageQueue, asyncio.Task[None]] = {}
@@ -238,7 +239,11 @@ class DefaultLitePullConsumer(LitePullConsumerConfig):
             self._instance.kill()
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.shutdown()  # it may run already, with a subscription that a broker refuses
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -356,7 +361,7 @@ class DefaultLitePullConsumer(LitePullConsumerConfig):
     def _make_pull(self, mq: MessageQueue, offset: int) -> Pull:
         data = self.rebalance.subscription_inner.get(mq.topic)
         if data is None:
-            data = build_subscription_data(mq.topic, SUB_ALL)
+            data = build_subscription_data(mq.topic, self._expressions.get(mq.topic, SUB_ALL))
         if ExpressionType.is_tag_type(data.expression_type):
             data = build_subscription_data(mq.topic, data.sub_string)
         flags = build_pull_sys_flag(commit_offset=False, suspend=True, subscription=True)
@@ -442,10 +447,29 @@ class DefaultLitePullConsumer(LitePullConsumerConfig):
             if state.consume_offset != UNKNOWN and not state.process_queue.dropped:
                 self.offset_store.update_offset(mq, state.consume_offset, False)
 
-    async def commit_sync(self) -> None:
-        """Note what was polled and report it now."""
-        self.commit_all()
-        await self.persist_consumer_offset()
+    async def commit_sync(
+        self, offsets: Mapping[MessageQueue, int] | None = None, persist: bool = True
+    ) -> None:
+        """Note these positions, or what was polled of all queues, and report them now."""
+        if offsets is None:
+            self.commit_all()
+        for mq, offset in (offsets or {}).items():
+            if self.assigned.get(self._wrap(mq)) and offset >= 0:
+                self.offset_store.update_offset(self._wrap(mq), offset, False)
+        if persist:
+            await self.persist_consumer_offset()
+
+    async def commit(self, queues: Iterable[MessageQueue], persist: bool = True) -> None:
+        """Note what was polled of these queues, and report it now."""
+        states = {mq: self.assigned.get(self._wrap(mq)) for mq in queues}
+        polled = {mq: x.consume_offset for mq, x in states.items() if x.consume_offset != UNKNOWN}
+        await self.commit_sync(polled, persist)
+
+    def set_sub_expression_for_assign(self, topic: str, expression: str) -> None:
+        """Which messages of assigned queues are wanted; before the start."""
+        make_sure_can_start("LitePullConsumer", self.service_state)
+        check_subscription(topic, expression)
+        self._expressions[self.with_namespace(topic)] = expression
 
     async def committed(self, mq: MessageQueue) -> int:
         kind = ReadOffsetType.MEMORY_FIRST_THEN_STORE

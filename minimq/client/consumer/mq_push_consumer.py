@@ -223,7 +223,11 @@ class DefaultMQPushConsumer(PushConsumerConfig):
             self._impl.instance.kill()
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.shutdown()  # it may run already, with a subscription that a broker refuses
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
