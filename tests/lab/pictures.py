@@ -23,19 +23,21 @@ from tests.lab.driver import NOTEBOOK, Lab
 from tests.lab.small_png import small
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import ElementHandle, Page
 
 LESSONS = Path(__file__).resolve().parents[2] / "notebooks"
 NAMED = re.compile(r"!\[[^\]]*\]\((pictures/[\w.-]+\.png)\)")
 VIEWPORT = (920, 1_000)
 BYTES_MAX = 60_000
-SETTLE_MILLIS = 1_500
+SETTLE_MILLIS, LOOK_MILLIS, LOOKS_MAX = 700, 100, 50
 RUN_CELL = f"""async (number) => {{
   const content = {NOTEBOOK}.content;
-  content.activeCellIndex = number;
   await content.scrollToItem(number);
+  content.deselectAll();
+  content.activeCellIndex = number;
   await window.jupyterapp.commands.execute('notebook:run-cell');
-  const outputs = content.model.sharedModel.cells[number].outputs || [];
+  const cell = content.model.sharedModel.cells[number], outputs = cell.outputs || [];
+  if (cell.execution_count === null) return ['the cell did not run'];
   const errors = outputs.filter(output => output.output_type === 'error');
   return errors.map(error => `${{error.ename}}: ${{error.evalue}}`); }}"""
 LAST_VIEW = f"""async (number) => {{
@@ -61,9 +63,25 @@ def pictures_of(notebook: Path) -> dict[int, list[str]]:
 
 def shoot(page: Page, number: int, file: Path) -> None:
     """The last view above this cell, as a small picture."""
-    handle = page.evaluate_handle(LAST_VIEW, number).as_element()
-    assert handle is not None, f"no view above cell {number}"
+
+    def view() -> ElementHandle:
+        """Found anew each time: JupyterLab makes what it scrolls to again."""
+        handle = page.evaluate_handle(LAST_VIEW, number).as_element()
+        assert handle is not None, f"no view above cell {number}"
+        return handle
+
+    def told_at() -> str:
+        return str(view().eval_on_selector(".mq-say", "say => say.textContent"))
+
+    before = told_at()
     page.wait_for_timeout(SETTLE_MILLIS)
+    for _ in range(LOOKS_MAX):
+        if told_at() != before:
+            break
+        page.wait_for_timeout(LOOK_MILLIS)
+    assert told_at() != before, f"the view stands still: {before}"
+    page.wait_for_timeout(SETTLE_MILLIS)
+    handle = view()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(small(handle.screenshot()))
     size = file.stat().st_size

@@ -7,7 +7,7 @@ import pytest
 from minimq.cluster import SimCluster
 from minimq.errors import ClusterError
 from minimq.protocol.message_codec import decode_message
-from widgets import StoreXray
+from widgets import RouteView, StoreXray
 from widgets.learning.belief import noticed_after, requests_of
 from widgets.learning.store_reads import lost_in, stored
 
@@ -107,3 +107,17 @@ def test_messages_wait_in_the_log_while_the_dispatcher_sleeps() -> None:
         assert stored(sim, "broker-a", "orders") == 0
         sim.run_for(2.1)
         assert stored(sim, "broker-a", "orders") == 1
+
+
+def test_a_dead_name_server_believes_nothing(sim) -> None:
+    view = RouteView(sim)
+    sim.kill("namesrv-1")
+    sim.kill("broker-b")
+    sim.run_for(1)
+    view.refresh()
+    assert view.model.believes("namesrv-1", "broker-b") is None
+    assert view.sentence.endswith("P1 still believes it is up.")
+    sim.restart("namesrv-1")
+    sim.run_for(31)
+    view.refresh()
+    assert view.model.believes("namesrv-1", "broker-a") is True

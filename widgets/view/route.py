@@ -93,14 +93,14 @@ class RouteModel:
     def wrong_spans(self, who: str, broker: str, now: int) -> list[tuple[int, int, bool]]:
         """(from, to, still open) in which the observer thinks it is up, and it is not."""
         marks = [(at, "truth", state == "alive") for at, state in self.brokers[broker].truth]
-        marks += [(at, "belief", up) for at, up in self.brokers[broker].beliefs.get(who, ())]
+        marks += [(at, "belief", bool(up)) for at, up in self.brokers[broker].beliefs.get(who, ())]
         found: list[tuple[int, int, bool]] = []
         up, thinks, since = True, False, None
         for at, what, value in sorted(marks, key=lambda mark: mark[0]):
             if what == "truth":
                 up = value
             else:
-                thinks = bool(value)
+                thinks = value
             wrong = thinks and not up
             if wrong and since is None:
                 since = at
@@ -225,7 +225,7 @@ class RoutePicture:
             marks.append(
                 {"k": "line", "x0": x(at), "x1": x(at), "y0": y + 14, "y1": bottom, "halo": True}
             )
-            end = x(at) > LEFT + 320
+            end = x(at) + TAG_LETTER * len(words) > x(WIDEST_MICROS)
             marks.append(
                 {
                     "k": "text",
@@ -283,7 +283,10 @@ class RoutePicture:
             [[["b", "really"]], *([[["g", self._cell(b, None)]] for b in brokers]), ""]
         ]
         for who in self.model.observers():
-            cells = [[["g", self._cell(b, who)]] for b in brokers]
+            cells = [
+                [["dim", "·"] if self.model.believes(who, b) is None else ["g", self._cell(b, who)]]
+                for b in brokers
+            ]
             head = [["g", self.roster.glyph_of(who)], label(who)]
             rows.append([head, *cells, self._notice(who, now)])
         return [
@@ -300,8 +303,6 @@ class RoutePicture:
         if who is None:
             return {**made, "really": self.model.truth(broker)}
         up = self.model.believes(who, broker)
-        if up is None:
-            return {**made, "really": "none"}
         if not up:
             return {**made, "really": "none", "believed": "dead"}
         return {**made, "really": "alive", "frame": self.model.truth(broker) != "alive"}
