@@ -59,9 +59,6 @@ class FileSystem(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file or a whole folder; nothing happens if it is not there."""
 
-    def truncate(self, path: str, size: int) -> None:
-        """Set a file's length; what is added reads as zeros. Close the file first."""
-
     def used_ratio(self) -> float:
         """How full the disk is, 0 to 1."""
 
@@ -166,9 +163,6 @@ class DiskFileSystem:
         else:
             target.unlink(missing_ok=True)
 
-    def truncate(self, path: str, size: int) -> None:
-        os.truncate(self._path(path), size)
-
     def used_ratio(self) -> float:
         self.root.mkdir(parents=True, exist_ok=True)
         disk = os.statvfs(self.root)
@@ -239,13 +233,6 @@ class MemoryFile:
             self.data = _copy(self._durable, self.size)
             self._dirty.clear()
 
-    def resize(self, size: int) -> None:
-        """Keep the front, fill up with zeros; views taken before do not follow."""
-        self.data = _copy(self.data, size)
-        self.size = size
-        if self._durable is not None:
-            self._durable = _copy(self._durable, size)
-
 
 def _copy(data: mmap.mmap | bytearray, size: int) -> mmap.mmap | bytearray:
     fresh = _zeros(size)
@@ -297,9 +284,6 @@ class MemoryFileSystem:
     def remove(self, path: str) -> None:
         for name in [path, *self._below(path)]:
             self._files.pop(name, None)
-
-    def truncate(self, path: str, size: int) -> None:
-        self._files[path].resize(size)
 
     def used_ratio(self) -> float:
         return self.disk_used_ratio

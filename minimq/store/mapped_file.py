@@ -10,6 +10,8 @@ from __future__ import annotations
 from minimq.common.file_system import FileSystem, OpenFile
 from minimq.errors import StoreError
 
+_ZEROS = bytes(64 * 1024)
+
 
 class MappedFile:
     """`wrote` is the next free position; `base_offset` the global offset of position 0."""
@@ -55,16 +57,14 @@ class MappedFile:
     def cut(self, position: int) -> None:
         """Forget what is behind `position` and make it zero again.
 
-        Without the zeros an old record could come back to life behind a shorter new one.
+        Without the zeros an old record could come back to life behind a shorter new one. The file
+        keeps its size all the time: a crash in between leaves something to cut, and no file that
+        cannot be opened.
         """
-        self._file.close()
-        try:
-            self.file_system.truncate(self.path, position)
-            self.file_system.truncate(self.path, self.size)
-        except OSError as error:
-            raise self._failed("cut", error) from error
-        self._file = _open(self.file_system, self.path, self.size)
-        self.view = self._file.view()
+        for start in range(position, self.size, len(_ZEROS)):
+            chunk = bytes(self.view[start : start + len(_ZEROS)])
+            if chunk != _ZEROS[: len(chunk)]:
+                self.write(start, bytes(len(chunk)))
         self.wrote = position
 
     def close(self) -> None:

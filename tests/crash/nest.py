@@ -67,6 +67,7 @@ class Nest:
         line = await asyncio.wait_for(self._process.stdout.readline(), READY_SECONDS)
         assert line, "the nest has ended"
         found: dict[str, Any] = json.loads(line)
+        assert not {"left", "failed"} & found.keys(), found
         if "ready" in found:
             self._addresses[found["pid"]] = found["address"]
         return found
@@ -125,12 +126,12 @@ def fork_broker(options: dict[str, Any]) -> int:
     if pid == 0:
         end_with(parent)
         os.close(0)
-        code = 1
         try:
-            code = run_broker(options)
+            say({"left": run_broker(options)})
+        except BaseException as error:
+            say({"failed": repr(error)})
         finally:
-            sys.stdout.flush()
-            os._exit(code)
+            os._exit(1)
     return pid
 
 
@@ -138,6 +139,11 @@ def end_broker(pid: int) -> int:
     os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 def commands() -> Iterator[dict[str, Any]]:
@@ -154,8 +160,7 @@ def main() -> None:
             answer = {"pid": fork_broker(command["start"])}
         else:
             answer = {"ended": end_broker(command["kill"])}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        say(answer)
 
 
 if __name__ == "__main__":

@@ -218,10 +218,6 @@ class FailingDisk(MemoryFileSystem):
         self.fail(path)
         super().remove(path)
 
-    def truncate(self, path: str, size: int) -> None:
-        self.fail(path)
-        super().truncate(path, size)
-
 
 class FailingFile(MemoryFile):
     def __init__(self, disk: FailingDisk, path: str, size: int) -> None:

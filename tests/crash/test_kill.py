@@ -26,6 +26,7 @@ from tests.crash.traffic import (
     served,
 )
 from tests.helpers.raw import RawClient
+from tests.peers.genuine import free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(3_600)]
 
@@ -43,20 +44,25 @@ KEYS = 2
 
 
 class KillableBroker:
-    """One broker of the nest, with its folder and the address of its first start."""
+    """One broker of the nest, with its folder and its address.
+
+    The port is none of those that the kernel gives to outgoing connections: while the broker is
+    down, one of them could take it.
+    """
 
     def __init__(self, nest: Nest, name: str, namesrv: str, folder: Path) -> None:
         self.nest = nest
         self.store = folder / name
         self.pid = 0
         self.options: dict[str, Any] = {
-            "name": name, "listen": "127.0.0.1:0", "namesrv": namesrv, "pace": PACE,
+            "name": name, "listen": f"127.0.0.1:{free_port((-2, 0))}", "namesrv": namesrv,
+            "pace": PACE,
             "store": str(self.store),
         }  # fmt: skip
 
     async def start(self) -> None:
         self.pid = await self.nest.spawn(self.options)
-        self.options["listen"] = await self.nest.ready(self.pid)
+        assert await self.nest.ready(self.pid) == self.options["listen"]
 
     async def kill(self) -> None:
         await self.nest.kill(self.pid)
