@@ -115,6 +115,9 @@ class View(anywidget.AnyWidget):
     def handle(self, message: Mapping[str, Any]) -> None:
         """A click in the picture."""
 
+    def show_instant(self, at_micros: int) -> None:
+        """A line of a log beside this view was clicked."""
+
     def calm(self) -> bool:
         """Things happen, but nothing that this picture must show at once: 5 Hz are enough."""
         return False
@@ -247,6 +250,9 @@ class View(anywidget.AnyWidget):
                 self.paused = False
             case "refresh":
                 self.refresh()
+            case "instant":
+                for view in TICKER.beside(self):
+                    view.show_instant(int(content["at"]))
             case "add_consumer":
                 submit(self.cluster, "add_consumer", content["topic"])
             case _:

@@ -72,6 +72,11 @@ class RebalanceView(PlotView):
             self.drawing.dry_run.ask(str(message.get("strategy", "")), message.get("more"))
             self.refresh()
 
+    def show_instant(self, at_micros: int) -> None:
+        """Enlarge the newest cause until then."""
+        if self.drawing.choose(at_micros):
+            self.refresh()
+
     def show_prediction(self, said_millis: float, was_millis: float | None = None) -> None:
         """Draw the two diamonds on the enlarger's axis."""
         self.drawing.prediction = (said_millis, was_millis)

@@ -142,6 +142,10 @@ class Ticker:
             self._views.remove(old)
         self.wake()
 
+    def beside(self, view: Any) -> list[Any]:
+        """The views of the same cluster, itself among them."""
+        return [one for one in self._views if one.hub is view.hub]
+
     def forget(self, view: Any) -> None:
         if view in self._views:
             self._views.remove(view)

@@ -66,9 +66,9 @@ class PullRequestHoldService(ServiceTask):
                 config.short_polling_time_mills
             )
         self.table.suspend_pull_request(pull, self.host.clock.now_millis())
-        self._emit(
-            catalog.BROKER_HOLD_SUSPENDED, *self._names(pull), int(pull.suspend_timeout_millis)
-        )
+        polling = "long" if config.long_polling_enable else "short"
+        millis = int(pull.suspend_timeout_millis)
+        self._emit(catalog.BROKER_HOLD_SUSPENDED, *self._names(pull), millis, polling)
         return True
 
     def notify_message_arriving(

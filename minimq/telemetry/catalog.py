@@ -178,8 +178,8 @@ BROKER_PULL_ANSWERED = detail(
 )
 BROKER_HOLD_SUSPENDED = state(
     "broker.hold.suspended",
-    "A pull found nothing and is held.",
-    "topic queue_id queue_offset consumer_group client_id opaque hold_millis",
+    "A pull found nothing and is held; polling is long (an arrival ends it) or short.",
+    "topic queue_id queue_offset consumer_group client_id opaque hold_millis polling",
 )
 BROKER_HOLD_ENDED = state(
     "broker.hold.ended",

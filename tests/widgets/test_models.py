@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.widgets.story import GROUP, START, TOPIC, FakeCluster, Script, cluster_starts, story
-from widgets import LongPollView, OffsetView, ProcessQueueView, RouteView, StoreXray
+from widgets import EventLog, LongPollView, OffsetView, ProcessQueueView, RouteView, StoreXray
 from widgets.process_queue_view import parse_queue
 from widgets.view.event_log import LINES_MAX, EventLogModel
 from widgets.view.journey import MESSAGES_MAX, JourneyModel
@@ -103,12 +103,15 @@ def test_a_new_owner_handles_again_what_was_not_reported() -> None:
     assert model.at(QUEUE).again_until == 30
 
 
-def hold(script: Script, at: float, opaque: int, cause: str = "", after: float = 0.0) -> None:
+def hold(
+    script: Script, at: float, opaque: int, cause: str = "", after: float = 0.0, polling="long"
+) -> None:
     held = {
         "topic": TOPIC, "queue_id": 3, "queue_offset": 0, "consumer_group": GROUP,
         "client_id": "127.0.0.1@consumer-1", "opaque": opaque,
     }  # fmt: skip
-    script.at(at).emit("broker-a", "broker.hold.suspended", **held, hold_millis=15000)
+    more = {"hold_millis": 15_000, "polling": polling}
+    script.at(at).emit("broker-a", "broker.hold.suspended", **held, **more)
     if cause:
         ended = {**held, "cause": cause, "held_millis": after * 1000}
         script.at(at + after).emit("broker-a", "broker.hold.ended", **ended)
@@ -124,6 +127,28 @@ def test_endings_are_counted_and_the_newest_is_told(view_of) -> None:
     assert view.model.counts == {"arrival": 1, "sweep": 0, "timeout": 1, "connection": 0}
     assert view.sentence == "a·3: a message ended the wait after 430 ms."
     assert [hold.end is None for hold in view.model.holds[QUEUE]] == [False, False, True]
+
+
+def stored_and_pulled(script: Script, at: float, millis: float, offset: int) -> None:
+    place = {"topic": TOPIC, "queue_id": 3, "queue_offset": offset}
+    script.at(at - millis / 1000).emit("broker-a", "store.message.appended", **place)
+    answer = {**place, "opaque": offset, "count": 1, "next_begin_offset": offset + 1}
+    script.at(at).emit("broker-a", "broker.pull.answered", **answer)
+
+
+def test_short_polling_is_what_the_broker_says_and_no_guess_from_durations() -> None:
+    model, script = LongPollModel(), Script()
+    cluster_starts(script)
+    hold(script, 1.0, 1, "sweep", 0.5, polling="short")
+    stored_and_pulled(script, 1.5, 300, 0)
+    hold(script, 2.0, 2, "arrival", 0.5)
+    stored_and_pulled(script, 2.5, 1, 1)
+    for event in script.done():
+        model.apply(event)
+    assert {mode: [round(w) for w in waits] for mode, waits in model.waits.items()} == {
+        "short": [300],
+        "arrival": [1],
+    }
 
 
 def test_a_wake_up_is_the_time_from_stored_to_pulled() -> None:
@@ -252,11 +277,27 @@ def test_no_fold_grows_without_bound() -> None:
 
 
 def test_a_late_viewer_of_a_gap_is_told_what_was_lost(view_of) -> None:
-    from widgets import EventLog
-
     lost = Script().at(1).emit("cluster", "cluster.events.lost", node="broker-a", count=3).done()
     view = view_of(EventLog, lost, 2)
     view.cluster.events.dropped = 4
     view.refresh()
     assert view.lines["foot"] == "1 of 1 events shown · 7 lost"
     assert isinstance(view.cluster, FakeCluster)
+
+
+def test_a_line_that_repeats_is_one_line_with_its_number(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    for number in range(40):
+        script.at(2 + number / 50).emit(
+            "producer-1", "producer.send.failed", uniq_key=str(number), topic=TOPIC,
+            broker_name="broker-b", attempt=1, error="timeout", final=number % 2 == 0,
+        )  # fmt: skip
+    script.at(3).emit("cluster", "node.paused", node="broker-b")
+    script.at(13).emit("producer-1", "producer.send.failed", topic=TOPIC, broker_name="broker-b")
+    rows = view_of(EventLog, script.done(), 14).words["table"]["rows"]
+    assert [row[2].rpartition("  ")[::2] for row in rows if "failed" in row[2]] == [
+        ("", "P1: a send to broker-b failed"),
+        ("P1: a send to broker-b failed", "×20"),
+        ("P1: a send to broker-b failed; given up", "×20"),
+    ]

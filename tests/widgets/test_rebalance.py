@@ -163,3 +163,18 @@ def test_histories_stay_bounded() -> None:
         model.apply(event)
     assert len(model.ownership._changes[Queue("broker-a", 0)]) <= CHANGES_PER_QUEUE_MAX
     assert len(model.flags) <= 64
+
+
+def test_a_clicked_line_of_a_log_is_enlarged_beside_it() -> None:
+    from tests.widgets.story import FakeCluster
+    from widgets import EventLog, RebalanceView
+
+    cluster, other = FakeCluster().play(EVENTS, 30), FakeCluster().play(EVENTS, 30)
+    log, view, strange = EventLog(cluster), RebalanceView(cluster), RebalanceView(other)
+    log._message(log, {"do": "instant", "at": START + 11_031_000}, [])
+    assert view.picture["side"][0]["head"][1][1] == "C2 SIGKILL, 11.0 s"
+    assert strange.picture["side"][0]["head"][1][1] == "C1 SIGCONT, 25.0 s"
+    log._message(log, {"do": "instant", "at": START + 300_000}, [])
+    assert view.picture["side"][0]["head"][1][1] == "C2 SIGKILL, 11.0 s"
+    for one in (log, view, strange):
+        one.close()

@@ -18,6 +18,15 @@ function logPart(model, host, root, send) {
     foot = html('div', {class: 'mq-dim', style: 'font-size:12px;padding-top:4px'});
   host.append(cap, body, foot);
   const seen = new Map();
+  let shown = {at: [], micros: []};
+  // Rows are made anew under a resting mouse, so their parent listens.
+  const place = event => [...body.querySelectorAll('tbody tr')].indexOf(event.target.closest('tr'));
+  body.onmousemove = event => lightInstant(shown.at[place(event)] ?? null);
+  body.onmouseleave = () => lightInstant(null);
+  body.onclick = event => {
+    const at = shown.micros[place(event)];
+    if (at !== undefined) send({do: 'instant', at});
+  };
   const draw = () => {
     const given = told(model, 'lines'),
       log = given?.rows ? given : {rows: [], at: [], micros: [], foot: ''},
@@ -32,18 +41,7 @@ function logPart(model, host, root, send) {
       now - seen.get(`${log.micros[i]}|${plain(row[1])}`) < NEW_LINE_MS ? 'now' : null,
     );
     keep(body, [log.rows, marks], () => [block({rows: log.rows, marks, tight: true}, send)]);
-    body.querySelectorAll('tbody tr').forEach((row, i) => {
-      row.style.cursor = 'pointer';
-      row.onmouseenter = () => {
-        lightInstant(log.at[i]);
-        row.classList.add('mq-lit');
-      };
-      row.onmouseleave = () => {
-        lightInstant(null);
-        row.classList.remove('mq-lit');
-      };
-      row.onclick = () => send({do: 'instant', at: log.micros[i]});
-    });
+    shown = log;
     foot.textContent = log.foot;
   };
   model.on('change:lines', draw);

@@ -353,7 +353,7 @@ const MARKS = {
     const w = textWidth(m.t, root, 600) + 10,
       anchor = m.a ?? 'start',
       h = 17;
-    if (m.fit !== undefined && X(m.fit) - X(m.from) < w + 4) return svg('g');
+    if (m.fit !== undefined && X(m.fit) - X(m.from) < w + 4 + 2 * (m.room ?? 0)) return svg('g');
     let x = X(m.x) + (m.dx ?? 0) - (anchor === 'middle' ? w / 2 : anchor === 'end' ? w : 0);
     if (axes.width) x = Math.max(axes.left ?? 0, Math.min(x, axes.width - w));
     const y = Y(m.y) + (m.dy ?? 0),

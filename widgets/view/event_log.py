@@ -20,6 +20,9 @@ SHOWN = 12
 MERGE_MICROS = 20_000
 MERGE_LOOK_BACK = 8
 REPORTS_MERGE_MICROS = 2_000_000
+OFTEN_MICROS = 10_000_000
+OFTEN = ("producer.send.failed", "consumer.pull.failed", "client.route.failed")
+"""Words that may come with each message: repeated within so long they are one line."""
 
 WORDS: dict[str, str] = {
     "cluster.ready": "cluster ready in {millis_text}",
@@ -76,6 +79,8 @@ class Line:
     fields: dict[str, Any]
     queues: list[Queue] = field(default_factory=list)
     observers: list[str] = field(default_factory=list)
+    times: int = 1
+    """So often within a while; the first time is its instant."""
 
     @property
     def kind(self) -> str:
@@ -127,13 +132,27 @@ class EventLogModel:
         special = self._special.get(event.name)
         if special is not None:
             special(event)
-        elif event.name in WORDS:
+        elif event.name in WORDS and not self._repeated(event):
             self._add(event)
 
     def _add(self, event: Event, **more: Any) -> Line:
         line = Line(event.at_micros, event.name, event.process, {**event.fields, **more})
         self.lines.append(line)
         return line
+
+    def _repeated(self, event: Event) -> bool:
+        """The same words of the same process again: the line counts how often, and moves on."""
+        if event.name not in OFTEN:
+            return False
+        fresh = Line(event.at_micros, event.name, event.process, dict(event.fields)).text()
+        for line in list(self.lines)[-MERGE_LOOK_BACK:]:
+            alike = (line.name, line.process) == (event.name, event.process)
+            if not alike or event.at_micros - line.at_micros > OFTEN_MICROS:
+                continue
+            if line.text() == fresh:
+                line.times += 1
+                return True
+        return False
 
     def _recent(self, event: Event, same_process: bool) -> Line | None:
         """A line of the same kind a moment ago, to be continued."""
@@ -200,7 +219,14 @@ class EventLogModel:
 
 
 def log_rows(lines: list[Line], started_micros: int) -> list[list[Any]]:
-    return [[numbers.brief_clock(line.at_micros - started_micros), line.parts()] for line in lines]
+    return [
+        [numbers.brief_clock(line.at_micros - started_micros), line.parts() + often(line)]
+        for line in lines
+    ]
+
+
+def often(line: Line) -> Parts:
+    return [["dim", f"  ×{numbers.count(line.times)}"]] if line.times > 1 else []
 
 
 def log_foot(model: EventLogModel, shown: int, dropped: int) -> str:
@@ -210,7 +236,11 @@ def log_foot(model: EventLogModel, shown: int, dropped: int) -> str:
 
 def log_table(model: EventLogModel, started_micros: int) -> Block:
     rows = [
-        [numbers.brief_clock(line.at_micros - started_micros), label(line.process), line.text()]
+        [
+            numbers.brief_clock(line.at_micros - started_micros),
+            label(line.process),
+            line.text() + plain_text(often(line)),
+        ]
         for line in model.newest(100)
     ]
     return block(cols=["s", "told by", "what happened"], rows=rows)

@@ -19,8 +19,6 @@ SWEEPS_MAX = 512
 RETRIES_MAX = 512
 PENDING_MAX = 4096
 WAITS_PER_MODE_MAX = 2000
-SHORT_HOLD_MILLIS = 2000
-"""At ×1: a push consumer asks for 15 s, short polling holds for 1 s."""
 CAUSES = ("arrival", "sweep", "timeout", "connection")
 MODES = ("arrival", "sweep", "short", "none")
 
@@ -32,7 +30,7 @@ class Hold:
     start: int
     client: str
     opaque: int
-    hold_millis: int
+    polling: str
     end: int | None = None
     cause: str = ""
 
@@ -63,7 +61,6 @@ class LongPollModel:
         self.pulls: deque[int] = deque(maxlen=PENDING_MAX)
         self.deaths: deque[tuple[int, str, str]] = deque(maxlen=32)
         self.first_micros: int | None = None
-        self.pace = 1.0
         self._clients: dict[str, str] = {}
         self._stored: dict[tuple[Queue, int], int] = {}
         self._last_end: dict[Queue, tuple[int, str, int]] = {}
@@ -76,7 +73,6 @@ class LongPollModel:
             "store.message.appended": self._appended,
             "consumer.pull.failed": self._failed,
             "node.exited": self._exited,
-            "cluster.pace": self._paced,
             "cluster.reset": self._reset,
         }
 
@@ -126,7 +122,7 @@ class LongPollModel:
         holds = self.holds.setdefault(queue, deque(maxlen=HOLDS_PER_QUEUE_MAX))
         fields = event.fields
         client, opaque = str(fields["client_id"]), int(fields["opaque"] or 0)
-        holds.append(Hold(event.at_micros, client, opaque, int(fields["hold_millis"] or 0)))
+        holds.append(Hold(event.at_micros, client, opaque, str(fields["polling"])))
 
     def _ended(self, event: Event) -> None:
         queue = self._queue(event, event.process)
@@ -143,7 +139,7 @@ class LongPollModel:
             ),
             None,
         )
-        short = hold is not None and 0 < hold.hold_millis * self.pace <= SHORT_HOLD_MILLIS
+        short = hold is not None and hold.polling == "short"
         if hold is not None:
             hold.end, hold.cause, held = event.at_micros, cause, event.at_micros - hold.start
         self.counts[cause] = self.counts.get(cause, 0) + 1
@@ -212,9 +208,6 @@ class LongPollModel:
         self._clients[str(event.fields["client_id"])] = event.process
         if len(self._clients) > SWEEPS_MAX:
             del self._clients[next(iter(self._clients))]
-
-    def _paced(self, event: Event) -> None:
-        self.pace = float(event.fields["factor"] or 1)
 
     def _reset(self, event: Event) -> None:
         for holds in self.holds.values():

@@ -13,6 +13,8 @@ from widgets.view.rebalance import Flag
 
 GAP, BROKER_GAP = 2, 6
 BARS_MAX = 256
+LETTER_ROOM = 30
+"""What the letter at the start of a hatch takes, in pixels."""
 
 
 class Rows:
@@ -150,6 +152,7 @@ def span_marks(
             {"k": "letter", "x": start, "y": middle, "t": name, "fit": end, "h": height}
         ]
         word = "frozen"
+        tag["room"] = LETTER_ROOM
     elif span.kind == "nobody":
         marks = [{"k": "rect", **box, "line": "@ink", "dash": "4 3", "least": 3}]
         word = "nobody"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from widgets.view.names import by_name
 from widgets.view.ownership import OwnershipModel
-from widgets.view.rebalance import Flag, RebalanceModel
+from widgets.view.rebalance import SETTLE_MICROS, Flag, RebalanceModel
 from widgets.view.roster import RosterModel
 
 OWNER_TRACES = 7
@@ -31,6 +31,13 @@ class RebalanceScene:
 
     def seconds(self, micros: float) -> float:
         return round((micros - self.started_micros) / 1e6, 6)
+
+    def choose(self, at_micros: int) -> bool:
+        """Take the newest cause until an instant; false when there was none."""
+        until = at_micros + SETTLE_MICROS
+        earlier = [f.at_micros for f in self.model.flags if f.at_micros <= until]
+        self.chosen = max(earlier, default=self.chosen)
+        return bool(earlier)
 
     def flag(self) -> Flag | None:
         flags = self.model.flags

@@ -30,6 +30,8 @@ STRIP_TOP, STRIP = 72, 46
 FIELD_HEIGHT, FIELD_GAP = 44, 4
 UNIT_HEIGHT = 30
 UNIT_ROOMY = 190
+NAME_ROOM, PLACE_ROOM = 24, 90
+"""A record as narrow as this on its page has no name, or one place alone."""
 MONO, SMALL = 7.3, 6.6
 """How wide a letter of code and of small text may be, in pixels."""
 
@@ -259,7 +261,7 @@ class StorePicture:
                 yield {**box, "fill": "@nb", "line": "@nb", **act}
             else:
                 yield {**box, "fill": "@bg", "line": "@nb", "dash": "2 3", "w": 2, **act}
-            if not is_lesson_topic(record.topic):
+            if not is_lesson_topic(record.topic) or right - left < NAME_ROOM:
                 continue
             name = {
                 "k": "text",
@@ -285,6 +287,8 @@ class StorePicture:
                 (chosen.place, left, "middle"),
                 (chosen.place + chosen.size, right, "middle"),
             ):
+                if place == chosen.place and right - left < PLACE_ROOM:
+                    continue
                 anchor = "start" if x < 20 else "end" if x > width - 20 else anchor
                 yield {
                     "k": "text",
