@@ -121,6 +121,21 @@ def test_a_clicked_flag_is_enlarged_and_a_key_opens_the_table(lab_page) -> None:
     rebalance.get_by_text("LIVE", exact=True).wait_for()
 
 
+def test_a_line_of_the_log_lights_its_instant_and_opens_the_enlarger(lab_page) -> None:
+    log, rebalance = view(lab_page, "EventLog"), view(lab_page, "RebalanceView")
+    line = log.locator("tbody tr", has_text="C1 SIGSTOP")
+    line.hover()
+    lights = lab_page.locator(".mq-light")
+    assert lights.count() == 2, "the plots with this instant: owners, and the playground"
+    flag = rebalance.locator(".mq-flags .mq-act", has_text="C1 SIGSTOP").locator("path").first
+    light = rebalance.locator(".mq-light").bounding_box()
+    assert abs(light["x"] - flag.bounding_box()["x"]) < 4
+    line.click()
+    rebalance.get_by_text("C1 SIGSTOP, ").filter(has_text="shown").wait_for()
+    lab_page.mouse.move(0, 0)
+    assert lights.count() == 0
+
+
 def test_the_sentence_is_spoken_and_names_the_picture(lab_page) -> None:
     playground = view(lab_page, "Playground")
     assert "C1 is frozen" in playground.locator("[role=status]").inner_text()

@@ -187,7 +187,7 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
     body.style.display = body.hidden ? 'none' : '';
     body.classList.toggle('mq-veil', state.kind === 'gone' || state.kind === 'error');
     body.classList.toggle('mq-faint', state.kind === 'empty');
-    body.querySelectorAll('button,input').forEach(b => {
+    body.querySelectorAll('button,input,select').forEach(b => {
       if (state.kind === 'gone') {
         b.mqWas ??= b.disabled;
         b.disabled = true;

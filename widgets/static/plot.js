@@ -257,7 +257,7 @@ function plotPart(model, host, root, send) {
   place.addEventListener('mq:light', event => {
     // the log points at an instant
     over.querySelector('.mq-light')?.remove();
-    if (event.detail == null || !axes) return;
+    if (event.detail == null || !axes || figure.clock === false) return;
     const x = axes.x.at(event.detail);
     if (x < axes.left || x > axes.width) return;
     const line = svg('path', {

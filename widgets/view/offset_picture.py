@@ -104,6 +104,7 @@ class OffsetPicture:
             "data": data,
             "layout": layout,
             "height": round(TOP + height + BOTTOM),
+            "clock": False,  # messages, not seconds: no instant can be lit here
             **sides,
         }, slots
 

@@ -1,0 +1,98 @@
+"""What happens to the views of a page when its kernel goes, and when events come for a long time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.driver import NOTEBOOK, Lab
+from tests.widgets.test_browser import SETUP, write_notebook
+
+pytestmark = pytest.mark.browser
+
+VIEWS = ("Playground", "RebalanceView", "OffsetView", "LongPollView", "RouteView", "EventLog")
+SHOW = [f"{name.lower()} = widgets.{name}(cluster); {name.lower()}" for name in VIEWS]
+# Time goes on in tenths of a second; the events of 12 s of the story come again and again.
+STORM = """
+import asyncio, itertools
+from minimq.telemetry.event import Event
+views = [playground, rebalanceview, offsetview, longpollview, routeview, eventlog]
+quiet = [e for e in story(True) if 6e6 < e.at_micros - cluster.started_micros < 10.8e6]
+stream = ((n * 5_000_000, e) for n in itertools.count(4) for e in quiet)
+seconds, sequence = itertools.count(200), itertools.count(10**9)
+async def storm(frames):
+    for _ in range(frames):
+        cluster.at_seconds = next(seconds) / 10
+        while True:
+            later, event = next(stream)
+            moved = event._replace(at_micros=event.at_micros + later, seq=next(sequence))
+            cluster.events.events.append(moved)
+            if moved.at_micros >= cluster.now_micros():
+                break
+        for view in views:
+            view.refresh()
+        await asyncio.sleep(0.05)
+"""
+FRAMES = 400
+GROWTH_MAX = 4_000_000
+"""Bytes of the page after so many frames of six views: a small part of what the frames carried."""
+
+
+@pytest.fixture
+def page_and_lab(tmp_path: Path) -> Iterator[tuple[Any, Lab]]:
+    write_notebook(tmp_path, [SETUP, *SHOW])
+    with Lab(tmp_path, viewport=(1020, 4800)) as lab:
+        page = lab.open("views.ipynb")
+        lab.run_all(page)
+        page.wait_for_function(
+            f"() => document.querySelectorAll('.minimq[data-state=live]').length === {len(VIEWS)}"
+            " && document.querySelectorAll('.mq-plot .mq-marks text').length > 30"
+        )
+        yield page, lab
+
+
+def test_a_view_whose_kernel_is_gone_is_veiled_and_its_buttons_wait(page_and_lab) -> None:
+    page, lab = page_and_lab
+    lab.execute(page, "TICKER = widgets.ticker.TICKER; TICKER.wake()")
+    page.wait_for_function(f"() => document.querySelectorAll('.minimq').length === {len(VIEWS)}")
+    page.evaluate(f"() => {NOTEBOOK}.sessionContext.session.kernel.restart()")
+    page.wait_for_function(
+        f"() => document.querySelectorAll('.minimq[data-state=gone]').length === {len(VIEWS)}"
+    )
+    said = page.locator(".minimq .mq-say").all_inner_texts()
+    assert all("No word from the kernel for 4 s" in text for text in said)
+    assert page.locator(".minimq .mq-badge.mq-inverse").all_inner_texts() == ["NOT CONNECTED"] * 6
+    veils = page.locator(".minimq .mq-body").evaluate_all(
+        "bodies => bodies.map(b => Number(getComputedStyle(b).opacity))"
+    )
+    assert veils == [0.3] * len(VIEWS)
+    left = page.locator(".minimq .mq-body").evaluate_all(
+        "bodies => bodies.flatMap(b => [...b.querySelectorAll('button,input,select')])"
+        ".filter(b => !b.disabled).map(b => b.textContent || b.tagName)"
+    )
+    assert left == []
+    page.get_by_role("button", name="How to restart").first.click()
+    assert "Restart Kernel" in page.locator(".minimq .mq-say").first.inner_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_page_does_not_grow_while_events_come(page_and_lab) -> None:
+    page, lab = page_and_lab
+    devtools = page.context.new_cdp_session(page)
+
+    def used() -> int:
+        devtools.send("HeapProfiler.collectGarbage")
+        return int(devtools.send("Runtime.getHeapUsage")["usedSize"])
+
+    lab.execute(page, STORM)
+    lab.execute(page, "await storm(200)")
+    nodes = page.evaluate("() => document.querySelectorAll('*').length")
+    before = used()
+    lab.execute(page, f"await storm({FRAMES})")
+    grown = used() - before
+    assert grown < GROWTH_MAX
+    assert page.evaluate("() => document.querySelectorAll('*').length") < 1.5 * nodes
