@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from minimq.protocol.request_code import RequestCode
 from minimq.telemetry.event import Event
@@ -17,16 +19,61 @@ BACK = ("node.ready", "node.resumed", "link.healed")
 ANSWER_FLAG = 1
 
 
+class _Told:
+    """What the events of a cluster have told so far; reads on from where it stopped."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.counts = Counter[str]()
+        self.requests = Counter[tuple[str, int]]()
+        self.beliefs: dict[tuple[str, str], bool] = {}
+        self.lock = Lock()
+
+    def read(self, cluster: Any) -> None:
+        with self.lock:
+            fresh, self.position = cluster.events.since(self.position)
+            for event in fresh:
+                self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        fields = event.fields
+        self.counts[event.name] += 1
+        if event.name == "remoting.frame.received":
+            if not int(fields["flag"] or 0) & ANSWER_FLAG:
+                self.requests[event.process, int(fields["code"] or 0)] += 1
+        elif event.name.startswith("namesrv.broker.re"):
+            up = event.name == "namesrv.broker.registered"
+            self.beliefs[event.process, str(fields["broker_name"])] = up
+        elif event.name == "client.route.changed" and is_lesson_topic(str(fields["topic"])):
+            named = {part.split(":")[0] for part in str(fields["brokers"] or "").split()}
+            known = {broker for who, broker in self.beliefs if who == event.process}
+            for broker in named | known:
+                self.beliefs[event.process, broker] = broker in named
+
+
+_TOLD: WeakKeyDictionary[Any, _Told] = WeakKeyDictionary()
+
+
+def _told(cluster: Any) -> _Told:
+    told = _TOLD.setdefault(cluster, _Told())
+    told.read(cluster)
+    return told
+
+
+def count(cluster: Any, name: str) -> int:
+    """How many events of this name there were."""
+    return _told(cluster).counts[name]
+
+
 def requests_of(cluster: Any, process: str) -> dict[str, int]:
     """How often a process was asked what, by RocketMQ's names."""
-    codes = Counter(
-        int(event.fields["code"] or 0)
-        for event in cluster.events
-        if event.process == process
-        and event.name == "remoting.frame.received"
-        and not int(event.fields["flag"] or 0) & ANSWER_FLAG
-    )
-    return {RequestCode(code).name: count for code, count in codes.most_common()}
+    asked = _told(cluster).requests.most_common()
+    return {RequestCode(code).name: times for (who, code), times in asked if who == process}
+
+
+def knows(cluster: Any, process: str, broker: str) -> bool:
+    """Whether a process believes that this broker is up."""
+    return _told(cluster).beliefs.get((process, broker), False)
 
 
 def noticed_after(events: Iterable[Event], broker: str, by: str) -> float | None:
@@ -55,21 +102,6 @@ def _drops(event: Event, broker: str, by: str) -> bool:
     if event.name == "client.route.changed" and is_lesson_topic(str(event.fields["topic"])):
         return f"{broker}:" not in str(event.fields["brokers"])
     return False
-
-
-def knows(cluster: Any, process: str, broker: str) -> bool:
-    """Whether a process believes that this broker is up."""
-    belief = False
-    for event in in_order(cluster.events):
-        if event.process != process:
-            continue
-        if event.name == "namesrv.broker.registered" and event.fields["broker_name"] == broker:
-            belief = True
-        elif event.name == "client.route.changed" and is_lesson_topic(str(event.fields["topic"])):
-            belief = f"{broker}:" in str(event.fields["brokers"])
-        elif _drops(event, broker, process):
-            belief = False
-    return belief
 
 
 def sends(events: Sequence[Event]) -> dict[str, int]:

@@ -47,13 +47,14 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
     send = message => model.send(message),
     cleanups = [];
   // A message, not save_changes(): JupyterLab holds traits back while an awaiting cell runs.
+  // What was sent belongs to the model: a view shown by two cells has one kernel side.
+  const sent = (model.mqSent ??= {});
   const tellKernel = (trait, value) => {
-      if (sent[trait] !== value) {
-        sent[trait] = value;
-        send({do: 'trait', trait, value});
-      }
-    },
-    sent = {};
+    if (sent[trait] !== value) {
+      sent[trait] = value;
+      send({do: 'trait', trait, value});
+    }
+  };
   el.append(root);
   const title = html('div', {class: 'mq-title', role: 'heading', 'aria-level': '3'}),
     badges = html('span', {class: 'mq-badges', style: 'display:flex;gap:6px'});
