@@ -1,4 +1,4 @@
-"""What happens to the views of a page when its kernel goes, and when events come for a long time."""
+"""What happens to views when their kernel goes, and to their page when events come for long."""
 
 from __future__ import annotations
 
