@@ -95,3 +95,10 @@ def test_no_less_than_one_and_no_more_than_the_bound(view_of) -> None:
 def test_without_a_member_there_is_no_dry_run(view_of) -> None:
     view = view_of(RebalanceView, story(), 0.21)
     assert dry_rows(view) == []
+
+
+def test_a_frozen_member_counts_until_the_others_drop_it(view_of) -> None:
+    frozen = dry_rows(view_of(RebalanceView, story(), 19.0))
+    assert [row[1].partition(" ")[0] for row in frozen] == ["C1", "C3", "C4"]
+    dropped = dry_rows(view_of(RebalanceView, story(), 23.0))
+    assert [row[1].partition(" ")[0] for row in dropped] == ["C3", "C4"]

@@ -485,12 +485,13 @@ function drawFlags(root, flags, axes, measure, send) {
   const X = axes.x.at,
     taken = [[], []],
     out = [],
+    lines = svg('g', {class: 'mq-lines'}), // below all words: a later cause crosses no tag
     right = axes.width;
   const free = (level, a, b) => taken[level].every(([c, d]) => b + 4 < c || a - 4 > d);
   for (const flag of [...flags].reverse()) {
     const x = X(flag.x),
       group = svg('g', {class: 'mq-act'});
-    group.append(
+    lines.append(
       svg('path', {
         d: `M${x},${flag.top}V${flag.bottom}`,
         stroke: 'var(--mq-bg)',
@@ -541,5 +542,5 @@ function drawFlags(root, flags, axes, measure, send) {
     group.addEventListener('click', () => send?.(flag.act));
     out.unshift(group);
   }
-  return out;
+  return [lines, ...out];
 }

@@ -77,9 +77,11 @@ class DryRun:
             self.more = min(max(self.more + more, 1 - len(self.clients())), most)
 
     def clients(self) -> dict[str, str]:
-        """The living members that have done a sum, and their client ids."""
+        """The members that the newest sum saw (a frozen one is a member still), and their ids."""
         model = self.scene.model
-        ids = {node: model.client_id(node) for node in self.scene.living() if node in model.inputs}
+        newest = max(model.inputs.values(), key=lambda used: used.at_micros, default=None)
+        seen = newest.members if newest else ()
+        ids = {node: model.client_id(node) for node in model.inputs if label(node) in seen}
         return {node: id_ for node, id_ in ids.items() if id_}
 
     def chosen(self) -> str:

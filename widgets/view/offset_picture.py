@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from widgets.view import numbers
-from widgets.view.names import Queue, by_name, label, queue_name
+from widgets.view.names import Queue, label, queue_name
+from widgets.view.offset_words import STUCK_BEHIND, STUCK_MICROS, OffsetWords
 from widgets.view.offsets import OffsetModel, Positions
-from widgets.view.parts import Block, Mark, Parts, block
+from widgets.view.parts import Mark, Parts
 from widgets.view.roster import RosterModel
-from widgets.view.sentences import clause, say
 
 ROW, BROKER_GAP = 30, 8
 CELL, SHADE = 16, 24
@@ -30,19 +30,18 @@ COLUMNS = (
     ("to\nreport", 50),
     ("comes\nagain", 2),
 )
-STUCK_MICROS, STUCK_BEHIND = 1_000_000, 3
 STUCK_WORDS_SHARE = 0.72
 """Further right there is no room for words beside the ticks."""
-OWNERS_MAX = 7
 ROOMY = 700
 """Below this width (px) the names of the inner positions are left to the key."""
 
 
-class OffsetPicture:
+class OffsetPicture(OffsetWords):
     """One model drawn at an instant. The scale only grows during a run."""
 
     def __init__(self, model: OffsetModel, roster: RosterModel, started_micros: int) -> None:
-        self.model, self.roster, self.started_micros = model, roster, started_micros
+        super().__init__(model, roster)
+        self.started_micros = started_micros
         self.scale = SCALES[0]
         self.grown = 0
         self.prediction: tuple[float, float | None] | None = None
@@ -66,10 +65,6 @@ class OffsetPicture:
 
     def height(self) -> float:
         return max(self.middles().values(), default=ROW) + ROW / 2
-
-    def owners(self) -> list[str]:
-        known = {p.node for p in self.roster.consumers()} | set(self.model.ownership.consumers())
-        return by_name(known)[:OWNERS_MAX]
 
     def fit_scale(self) -> None:
         need = max((self.model.at(q).max - self.model.at(q).broker for q in self.rows()), default=0)
@@ -364,79 +359,6 @@ class OffsetPicture:
                 {"name": queue_name(queue), "y0": y - ROW / 2, "y1": y + ROW / 2, "bars": bars}
             )
         return made
-
-    # -- words --------------------------------------------------------------------------------
-    def table(self) -> Block:
-        cols = [
-            "queue",
-            "owner",
-            "on disk",
-            "at the broker",
-            "oldest unfinished",
-            "pulled",
-            "max",
-            "comes again",
-        ]
-        rows = []
-        for queue in self.model.queues:
-            at = self.model.at(queue)
-            owners = ", ".join(map(label, self.model.ownership.owners(queue))) or "nobody"
-            values = (
-                at.disk,
-                at.broker,
-                at.oldest,
-                max(at.pulled, at.broker),
-                at.max,
-                at.lag().again,
-            )
-            rows.append([queue_name(queue), owners, *map(str, values)])
-        return block(cols=cols, rows=rows, num=range(2, 8))
-
-    def say(self, now: int) -> Parts:
-        total = self.model.total()
-        stuck = self.model.stuck(now, STUCK_MICROS, STUCK_BEHIND)
-        if stuck is not None:
-            return self._stuck_sentence(*stuck)
-        living = [n for n in self.owners() if self.roster.really(n) != "dead"]
-        worst = max(living, key=lambda n: self.model.again_of(n)[0], default=None)
-        if not total.total:
-            stored = sum(self.model.at(q).max for q in self.model.queues)
-            return say("offset.safe", stored=numbers.many(stored, "message"))
-        lag = numbers.many(total.total, "message")
-        if worst is None or not self.model.ownership.held_by(worst):
-            return say("offset.unread", lag=lag)
-        again, disk = self.model.again_of(worst)
-        more = ""
-        if disk > again:
-            brokers = sorted({q.broker for q in self.model.ownership.held_by(worst)})
-            more = clause(
-                "offset.disk", broker=" and ".join(brokers), disk=numbers.many(disk, "message")
-            )
-        verb = "is" if total.total == 1 else "are"
-        text = say(
-            "offset.calm",
-            lag=f"{lag} {verb}",
-            who=label(worst),
-            again=numbers.many(again, "message"),
-        )
-        return [*text, *say_clause(more)]
-
-    def _stuck_sentence(self, queue: Queue, length: int, finished: int) -> Parts:
-        owner = (self.model.ownership.owners(queue) or ("its consumer",))[0]
-        return say(
-            "offset.stuck",
-            queue=queue_name(queue),
-            length=numbers.duration(length),
-            who=label(owner),
-            finished=finished,
-            again=numbers.many(self.model.again_of(owner)[0], "message"),
-        )
-
-
-def say_clause(text: str) -> Parts:
-    from widgets.view.parts import bold_parts
-
-    return bold_parts(text)
 
 
 def _bars(name: str, colour: str, line: str | None) -> dict[str, Any]:
