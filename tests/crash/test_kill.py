@@ -126,6 +126,7 @@ async def killed_often(folder: Path, seed: int, kills: int) -> Outcome:
             assert traffic.acknowledged.get(message.body.decode(), place) == place
         await until(lambda: bodies <= reader.bodies, "the group has seen all")
         await reader.stop()
+        await until(lambda: reader.check_committed(broker.store), "the broker writes offsets")
         await broker.kill()
         offsets += reader.check_committed(broker.store)
         await client.close()
