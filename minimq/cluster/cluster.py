@@ -25,7 +25,7 @@ from minimq.telemetry.event import Event
 
 REPORTS_KEPT_MAX = 10_000
 """Values of `context.report` kept per consumer."""
-READY_SECONDS = 20.0
+READY_SECONDS = 40.0
 
 Condition = Callable[..., Any]
 """Called without or with the cluster. True ends the wait; a text says what is still missing."""

@@ -178,6 +178,8 @@ final class PushRole implements Peer.Role {
 
     @Override
     public void shutdown() {
+        // What a listener has begun is counted before the last offsets leave.
+        consumer.setAwaitTerminationMillisWhenShutdown(5_000);
         consumer.shutdown();
         if (replier != null) {
             replier.shutdown();
