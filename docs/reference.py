@@ -25,6 +25,7 @@ CONFIGS = [
     ("Every client", "minimq.client.client_config", "ClientConfig"),
     ("Producer", "minimq.client.producer.producer_config", "ProducerConfig"),
     ("Push consumer", "minimq.client.consumer.consumer_config", "PushConsumerConfig"),
+    ("Both pull consumers", "minimq.client.consumer.pulling_consumer", "PullingConsumerConfig"),
     ("Pull consumer", "minimq.client.consumer.rebalance_pull", "PullConsumerConfig"),
     ("Lite pull consumer", "minimq.client.consumer.lite_pull_config", "LitePullConsumerConfig"),
 ]

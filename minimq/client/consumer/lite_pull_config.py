@@ -5,25 +5,16 @@ Java:    client.consumer.DefaultLitePullConsumer (its fields)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from minimq.client.client_config import ClientConfig
-from minimq.client.consumer.allocate_message_queue_strategy import (
-    AllocateMessageQueueAveragely,
-    AllocateMessageQueueStrategy,
-)
-from minimq.common.mix_all import DEFAULT_CONSUMER_GROUP
-from minimq.protocol.consumer_enums import ConsumeFromWhere, MessageModel
+from minimq.client.consumer.pulling_consumer import PullingConsumerConfig
+from minimq.protocol.consumer_enums import ConsumeFromWhere
 
 
 @dataclass(kw_only=True, eq=False)
-class LitePullConsumerConfig(ClientConfig):
+class LitePullConsumerConfig(PullingConsumerConfig):
     """Times in milliseconds, `pull_threshold_size_for_queue` in MiB."""
 
-    consumer_group: str = DEFAULT_CONSUMER_GROUP
-    """Consumers that share queues and positions."""
-    message_model: MessageModel = MessageModel.CLUSTERING
-    """CLUSTERING: each message to one member; BROADCASTING: to all."""
     consume_from_where: ConsumeFromWhere = ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET
     """Where a queue begins for which the group has no position yet."""
     consume_timestamp: str = ""
@@ -46,13 +37,3 @@ class LitePullConsumerConfig(ClientConfig):
     """How long poll waits when nothing is there."""
     topic_metadata_check_interval_millis: int = 30_000
     """Between two looks at whether a topic has other queues."""
-    broker_suspend_max_time_millis: int = 20_000
-    """How long a broker may hold a pull that finds nothing."""
-    consumer_timeout_millis_when_suspend: int = 30_000
-    """Patience with a pull that may be held."""
-    local_offset_store_dir: str = ".rocketmq_offsets"
-    """Below it, a broadcasting client keeps its positions."""
-    allocate_message_queue_strategy: AllocateMessageQueueStrategy = field(
-        default_factory=AllocateMessageQueueAveragely
-    )
-    """How members divide the queues; all must use the same."""

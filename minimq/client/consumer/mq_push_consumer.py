@@ -7,8 +7,9 @@ Posts:   RocketMQ消费者消费消息, DefaultMQPushConsumer启动流程
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
+from minimq.client.client_life import ClientLife
 from minimq.client.consumer.consumer_config import PushConsumerConfig, check_config
 from minimq.client.consumer.listener import (
     ConcurrentListener,
@@ -45,7 +46,7 @@ Listener = (
 SUB_CHANGED = "MQClientFactoryScheduledThread"
 
 
-class DefaultMQPushConsumer(PushConsumerConfig):
+class DefaultMQPushConsumer(ClientLife, PushConsumerConfig):
     """Subscribe, register a listener, start."""
 
     def __init__(
@@ -222,17 +223,6 @@ class DefaultMQPushConsumer(PushConsumerConfig):
             self._impl.kill()
             self._impl.instance.kill()
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.shutdown()  # it may run already, with a subscription that a broker refuses
-            raise
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.shutdown()
-
     @property
     def impl(self) -> MQPushConsumerImpl:
         """Java: getDefaultMQPushConsumerImpl()."""
@@ -244,10 +234,6 @@ class DefaultMQPushConsumer(PushConsumerConfig):
     @property
     def instance(self) -> MQClientInstance:
         return self.impl.instance
-
-    @property
-    def client_id(self) -> str:
-        return self.instance.client_id
 
     # -- while it runs ---------------------------------------------------------------------------
 

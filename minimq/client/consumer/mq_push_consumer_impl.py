@@ -19,11 +19,7 @@ from minimq.client.consumer.consume_message_orderly_service import ConsumeMessag
 from minimq.client.consumer.consume_message_service import ConsumeMessageService
 from minimq.client.consumer.consumer_config import PushConsumerConfig
 from minimq.client.consumer.consumer_stats import ConsumerStats
-from minimq.client.consumer.offset_store import (
-    LocalFileOffsetStore,
-    OffsetStore,
-    RemoteBrokerOffsetStore,
-)
+from minimq.client.consumer.offset_store import OffsetStore, make_offset_store
 from minimq.client.consumer.offset_table import NO_OFFSET
 from minimq.client.consumer.process_queue import ProcessQueue
 from minimq.client.consumer.pull_api_wrapper import Pull, PullAPIWrapper
@@ -32,6 +28,7 @@ from minimq.client.consumer.pull_flow_control import PullDelay, check_flow
 from minimq.client.consumer.pull_request import PullRequest
 from minimq.client.consumer.rebalance_push import RebalancePush
 from minimq.client.consumer.send_message_back import send_message_back
+from minimq.client.consumer.subscribed import Subscribed
 from minimq.client.hook import ConsumeMessageHook
 from minimq.common.message import MessageExt
 from minimq.common.message_queue import MessageQueue
@@ -51,7 +48,7 @@ RESET_OFFSET_SLEEP_MILLIS = 10_000
 SERVICE = "PullMessageService"
 
 
-class MQPushConsumerImpl:
+class MQPushConsumerImpl(Subscribed):
     consume_type = ConsumeType.CONSUME_PASSIVELY
 
     def __init__(
@@ -69,10 +66,13 @@ class MQPushConsumerImpl:
         self.running = False
         self.paused = False
         self.consume_message_hooks: list[ConsumeMessageHook] = []
-        self.offset_store: OffsetStore = offset_store or _make_offset_store(config, instance)
-        self.rebalance = RebalancePush(instance, config, self.offset_store, orderly)
+        group, model = config.consumer_group, config.message_model
+        self.offset_store: OffsetStore = offset_store or make_offset_store(
+            instance, group, model, config.local_offset_store_dir
+        )
+        self.rebalance: RebalancePush = RebalancePush(instance, config, self.offset_store, orderly)
         self.rebalance.before_drop = self.settle
-        self.pull_api_wrapper = PullAPIWrapper(instance, config.consumer_group, config.unit_mode)
+        self.pull_api_wrapper = PullAPIWrapper(instance, group, config.unit_mode)
         self.stats = ConsumerStats(self.host.clock.now_millis)
         self.started_millis = self.host.clock.now_millis()
         self.flow_control_times = 0
@@ -82,10 +82,6 @@ class MQPushConsumerImpl:
         self.consume_message_service: ConsumeMessageService = kind(self, listener)
 
     # -- what an instance asks -------------------------------------------------------------------
-
-    @property
-    def group_name(self) -> str:
-        return self.config.consumer_group
 
     @property
     def message_model(self) -> MessageModel:
@@ -98,17 +94,6 @@ class MQPushConsumerImpl:
     @property
     def unit_mode(self) -> bool:
         return self.config.unit_mode
-
-    def subscriptions(self) -> list[SubscriptionData]:
-        return list(self.rebalance.subscription_inner.values())
-
-    def is_subscribe_topic_need_update(self, topic: str) -> bool:
-        subscribed = topic in self.rebalance.subscription_inner
-        return subscribed and topic not in self.rebalance.topic_subscribe_info_table
-
-    def update_topic_subscribe_info(self, topic: str, queues: tuple[MessageQueue, ...]) -> None:
-        if topic in self.rebalance.subscription_inner:
-            self.rebalance.topic_subscribe_info_table[topic] = queues
 
     async def do_rebalance(self) -> None:
         if not self.paused:
@@ -351,11 +336,3 @@ class MQPushConsumerImpl:
             "failed": self.stats.failed_total,
             "flow_control_times": self.flow_control_times,
         }
-
-
-def _make_offset_store(config: PushConsumerConfig, instance: MQClientInstance) -> OffsetStore:
-    """Broadcasting: a local file. Clustering: the brokers."""
-    if config.message_model is MessageModel.BROADCASTING:
-        folder = config.local_offset_store_dir
-        return LocalFileOffsetStore(instance, config.consumer_group, folder)
-    return RemoteBrokerOffsetStore(instance, config.consumer_group)

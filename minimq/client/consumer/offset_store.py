@@ -18,6 +18,7 @@ from minimq.common.java_compat import message_queue_of
 from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import MASTER_ID
 from minimq.errors import MiniMQError, MQBrokerError, MQClientError
+from minimq.protocol.consumer_enums import MessageModel
 from minimq.protocol.response_code import ResponseCode
 from minimq.telemetry import catalog
 
@@ -212,3 +213,12 @@ class LocalFileOffsetStore(_Store):
         self, mq: MessageQueue, offset: int, oneway: bool
     ) -> None:
         """Brokers know nothing of broadcasting consumers' positions."""
+
+
+def make_offset_store(
+    instance: MQClientInstance, group: str, message_model: MessageModel, folder: str
+) -> OffsetStore:
+    """Broadcasting: a local file. Clustering: the brokers."""
+    if message_model is MessageModel.BROADCASTING:
+        return LocalFileOffsetStore(instance, group, folder)
+    return RemoteBrokerOffsetStore(instance, group)

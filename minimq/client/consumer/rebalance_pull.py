@@ -7,21 +7,16 @@ Differs: a position noted by the user outlives the rebalance that first sees its
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minimq.client.client_config import ClientConfig
-from minimq.client.consumer.allocate_message_queue_strategy import (
-    AllocateMessageQueueAveragely,
-    AllocateMessageQueueStrategy,
-)
 from minimq.client.consumer.offset_store import OffsetStore
 from minimq.client.consumer.process_queue import ProcessQueue
 from minimq.client.consumer.pull_request import PullRequest
+from minimq.client.consumer.pulling_consumer import PullingConsumerConfig
 from minimq.client.consumer.rebalance import RebalanceImpl
 from minimq.common.message_queue import MessageQueue
-from minimq.common.mix_all import DEFAULT_CONSUMER_GROUP
-from minimq.protocol.consumer_enums import ConsumeType, MessageModel
+from minimq.protocol.consumer_enums import ConsumeType
 
 if TYPE_CHECKING:
     from minimq.client.mq_client_instance import MQClientInstance
@@ -31,27 +26,13 @@ MessageQueueListener = Callable[[str, Sequence[MessageQueue], Sequence[MessageQu
 
 
 @dataclass(kw_only=True, eq=False)
-class PullConsumerConfig(ClientConfig):
+class PullConsumerConfig(PullingConsumerConfig):
     """Times in milliseconds."""
 
-    consumer_group: str = DEFAULT_CONSUMER_GROUP
-    """Consumers that share queues and positions."""
-    message_model: MessageModel = MessageModel.CLUSTERING
-    """CLUSTERING: each message to one member; BROADCASTING: to all."""
-    broker_suspend_max_time_millis: int = 20_000
-    """How long a broker may hold a pull that finds nothing."""
-    consumer_timeout_millis_when_suspend: int = 30_000
-    """Patience with a pull that may be held."""
     consumer_pull_timeout_millis: int = 10_000
     """Patience with a pull that may not be held."""
     max_reconsume_times: int = 16
     """Retries before a message becomes a dead letter; -1: 16, in order: no end."""
-    local_offset_store_dir: str = ".rocketmq_offsets"
-    """Below it, a broadcasting client keeps its positions."""
-    allocate_message_queue_strategy: AllocateMessageQueueStrategy = field(
-        default_factory=AllocateMessageQueueAveragely
-    )
-    """How members divide the queues; all must use the same."""
 
 
 class RebalancePull(RebalanceImpl):

@@ -7,9 +7,10 @@ Posts:   RocketMQ生产消费流程浅析, DefaultMQProducerImpl#start
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from minimq.client.client_config import ClientConfig
+from minimq.client.client_life import ClientLife
 from minimq.client.hook import CheckForbiddenHook, EndTransactionHook, SendMessageHook
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
@@ -37,7 +38,7 @@ TRACE_SEND_TIMEOUT_MILLIS = 5_000
 TRACE_MESSAGE_SIZE_MAX = 128_000
 
 
-class DefaultMQProducer(ProducerConfig):
+class DefaultMQProducer(ClientLife, ProducerConfig):
     """`async with DefaultMQProducer("shop", namesrv_addr="127.0.0.1:9876") as producer: …`"""
 
     def __init__(
@@ -128,13 +129,6 @@ class DefaultMQProducer(ProducerConfig):
             self._impl.stop()
             self._impl.instance.kill()
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.shutdown()
-
     @property
     def impl(self) -> MQProducerImpl:
         """Java: getDefaultMQProducerImpl()."""
@@ -147,10 +141,6 @@ class DefaultMQProducer(ProducerConfig):
     def instance(self) -> MQClientInstance:
         """Java: getmQClientFactory()."""
         return self.impl.instance
-
-    @property
-    def client_id(self) -> str:
-        return self.instance.client_id
 
     def register_send_message_hook(self, hook: SendMessageHook) -> None:
         self.send_message_hooks.append(hook)
