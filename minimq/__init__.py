@@ -11,6 +11,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from minimq.aio import (
+        ConsumeConcurrentlyContext,
+        ConsumeConcurrentlyStatus,
+        ConsumeFromWhere,
+        ConsumeOrderlyContext,
+        ConsumeOrderlyStatus,
+        LocalTransactionState,
+        Message,
+        MessageExt,
+        MessageListenerConcurrently,
+        MessageListenerOrderly,
+        MessageModel,
+        MessageQueue,
+        MessageSelector,
+        PullResult,
+        PullStatus,
+        SelectMessageQueueByRandom,
+        SendResult,
+        SendStatus,
+        TransactionListener,
+        create_reply_message,
+        select_message_queue_by_hash,
+    )
     from minimq.client.blocking import (
         DefaultLitePullConsumer,
         DefaultMQProducer,
@@ -18,63 +41,15 @@ if TYPE_CHECKING:
         DefaultMQPushConsumer,
         TransactionMQProducer,
     )
-    from minimq.client.consumer.listener import (
-        ConsumeConcurrentlyContext,
-        ConsumeConcurrentlyStatus,
-        ConsumeOrderlyContext,
-        ConsumeOrderlyStatus,
-        MessageListenerConcurrently,
-        MessageListenerOrderly,
-    )
-    from minimq.client.consumer.message_selector import MessageSelector
-    from minimq.client.consumer.pull_result import PullResult, PullStatus
-    from minimq.client.producer.message_queue_selector import (
-        SelectMessageQueueByRandom,
-        select_message_queue_by_hash,
-    )
-    from minimq.client.producer.request_response import create_reply_message
-    from minimq.client.producer.send_result import SendResult, SendStatus
-    from minimq.client.producer.transaction_mq_producer import (
-        LocalTransactionState,
-        TransactionListener,
-    )
-    from minimq.common.message import Message, MessageExt
-    from minimq.common.message_queue import MessageQueue
-    from minimq.protocol.consumer_enums import ConsumeFromWhere, MessageModel
 
-_HOMES = {
-    "minimq.client.blocking": (
-        "DefaultLitePullConsumer",
-        "DefaultMQProducer",
-        "DefaultMQPullConsumer",
-        "DefaultMQPushConsumer",
-        "TransactionMQProducer",
-    ),
-    "minimq.client.consumer.listener": (
-        "ConsumeConcurrentlyContext",
-        "ConsumeConcurrentlyStatus",
-        "ConsumeOrderlyContext",
-        "ConsumeOrderlyStatus",
-        "MessageListenerConcurrently",
-        "MessageListenerOrderly",
-    ),
-    "minimq.client.consumer.message_selector": ("MessageSelector",),
-    "minimq.client.consumer.pull_result": ("PullResult", "PullStatus"),
-    "minimq.client.producer.message_queue_selector": (
-        "SelectMessageQueueByRandom",
-        "select_message_queue_by_hash",
-    ),
-    "minimq.client.producer.request_response": ("create_reply_message",),
-    "minimq.client.producer.send_result": ("SendResult", "SendStatus"),
-    "minimq.client.producer.transaction_mq_producer": (
-        "LocalTransactionState",
-        "TransactionListener",
-    ),
-    "minimq.common.message": ("Message", "MessageExt"),
-    "minimq.common.message_queue": ("MessageQueue",),
-    "minimq.protocol.consumer_enums": ("ConsumeFromWhere", "MessageModel"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_BLOCKING = (
+    "DefaultLitePullConsumer",
+    "DefaultMQProducer",
+    "DefaultMQPullConsumer",
+    "DefaultMQPushConsumer",
+    "TransactionMQProducer",
+)
+"""What is not the same as in `minimq.aio`."""
 
 __all__ = [
     "ConsumeConcurrentlyContext",
@@ -107,9 +82,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module 'minimq' has no attribute {name!r}")
+    home = "minimq.client.blocking" if name in _BLOCKING else "minimq.aio"
     value = globals()[name] = getattr(import_module(home), name)
     return value
 
