@@ -1,9 +1,10 @@
 """Send: find a queue, try, try another broker, answer.
 
 Java:    client.impl.producer.DefaultMQProducerImpl
-Posts:   RocketMQ生产消费流程浅析, sendDefaultImpl, tryToFindTopicPublishInfo, sendKernelImpl
-Differs: preparing a message is in send_request.py, the retry decision in send_retry.py, the
-         asynchronous send in async_send.py; each sends through the same steps.
+Posts:   RocketMQ生产消费流程浅析, sendDefaultImpl, sendKernelImpl
+Differs: the routes are in publish_routes.py, hooks and events in send_telling.py, preparing a
+         message in send_request.py, the retry decision in send_retry.py, the asynchronous send in
+         async_send.py; each sends through the same steps.
 """
 
 from __future__ import annotations
@@ -12,33 +13,25 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minimq.client.client_config import broker_vip_channel
-from minimq.client.hook import (
-    CheckForbiddenHook,
-    EndTransactionHook,
-    MessageType,
-    SendMessageContext,
-    SendMessageHook,
-    call_hooks,
-)
+from minimq.client.hook import EndTransactionHook
 from minimq.client.producer.async_send import AsyncSend, SendCallback
 from minimq.client.producer.mq_fault_strategy import MQFaultStrategy
 from minimq.client.producer.producer_config import ProducerConfig
+from minimq.client.producer.publish_routes import PublishRoutes
 from minimq.client.producer.send_request import Outgoing, build_send_request, prepare
 from minimq.client.producer.send_result import SendResult, process_send_response
-from minimq.client.producer.send_retry import NOT_FOUND_TOPIC_EXCEPTION, SendRetry
+from minimq.client.producer.send_retry import SendRetry
+from minimq.client.producer.send_telling import SendTelling
 from minimq.client.producer.topic_publish_info import TopicPublishInfo
 from minimq.client.producer.validators import check_body_size, check_message
 from minimq.client.service_state import ServiceState, make_sure_state_ok
 from minimq.common.host import Host
 from minimq.common.message import Message, MessageBatch
-from minimq.common.message_const import MessageConst
 from minimq.common.message_queue import MessageQueue
 from minimq.errors import (
     MiniMQError,
     MQClientError,
     RemotingTooMuchRequestError,
-    TopicRouteNotFoundError,
 )
 from minimq.telemetry import catalog
 
@@ -48,24 +41,19 @@ if TYPE_CHECKING:
 MessageQueueSelector = Callable[[Sequence[MessageQueue], Message, Any], MessageQueue]
 ASYNC_SENDS_MAX = 50_000
 """Java: the queue of AsyncSenderExecutor. Sends that may wait for a route or a connection."""
-SERVICE = "producer"
 
 
-class MQProducerImpl:
+class MQProducerImpl(PublishRoutes, SendTelling):
     def __init__(self, config: ProducerConfig, host: Host) -> None:
+        PublishRoutes.__init__(self)
+        SendTelling.__init__(self)
         self.config = config
         self.host = host
         self.service_state = ServiceState.CREATE_JUST
-        self.topic_publish_info_table: dict[str, TopicPublishInfo] = {}
         self.mq_fault_strategy = MQFaultStrategy(host.random)
-        self.send_message_hooks: list[SendMessageHook] = []
-        self.check_forbidden_hooks: list[CheckForbiddenHook] = []
         self.end_transaction_hooks: list[EndTransactionHook] = []
         self.check_transaction_state: Callable[..., None] | None = None
-        self.instance: MQClientInstance
-        self.sent = self.failed = 0
         self._waiting_sends: set[asyncio.Task[None]] = set()
-        self._looking_up: dict[str, asyncio.Task[None]] = {}
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -85,64 +73,14 @@ class MQProducerImpl:
     def stop(self) -> None:
         """Sends that still wait for a route or a connection are failed."""
         self.service_state = ServiceState.SHUTDOWN_ALREADY
-        for task in [*self._waiting_sends, *self._looking_up.values()]:
+        for task in list(self._waiting_sends):
             task.cancel()
+        self.stop_looking()
 
     def make_sure_state_ok(self) -> None:
         make_sure_state_ok("producer", self.service_state)
 
-    # -- routes ----------------------------------------------------------------------------------
-
-    def get_publish_topic_list(self) -> list[str]:
-        return list(self.topic_publish_info_table)
-
-    def is_publish_topic_need_update(self, topic: str) -> bool:
-        info = self.topic_publish_info_table.get(topic)
-        return info is None or not info.ok()
-
-    def update_topic_publish_info(self, topic: str, info: TopicPublishInfo) -> None:
-        self.topic_publish_info_table[topic] = info
-
-    def known_publish_info(self, topic: str) -> TopicPublishInfo | None:
-        info = self.topic_publish_info_table.get(topic)
-        return info if info is not None and info.message_queue_list else None
-
-    async def try_to_find_topic_publish_info(self, topic: str) -> TopicPublishInfo:
-        """The queues of a topic: known, else its route, else those it will be created with."""
-        info = self.known_publish_info(topic)
-        if info is None:
-            task = self._looking_up.get(topic)
-            if task is None:
-                task = asyncio.get_running_loop().create_task(self._look_up(topic))
-                self._looking_up[topic] = task
-                task.add_done_callback(lambda _: self._looking_up.pop(topic, None))
-            await asyncio.shield(task)
-            info = self.topic_publish_info_table[topic]
-        if not info.ok():
-            raise TopicRouteNotFoundError(
-                f"No route info of this topic: {topic}{self.instance.why_no_route()}",
-                NOT_FOUND_TOPIC_EXCEPTION,
-            )
-        return info
-
-    async def _look_up(self, topic: str) -> None:
-        self.topic_publish_info_table.setdefault(topic, TopicPublishInfo())
-        await self.instance.update_topic_route_info_from_name_server(topic)
-        info = self.topic_publish_info_table[topic]
-        if not (info.have_topic_router_info or info.ok()):
-            await self.instance.update_topic_route_info_from_name_server(
-                topic, self.config.default_topic_queue_nums
-            )
-
-    async def find_broker(self, mq: MessageQueue, topic: str) -> str:
-        """The master of the queue's broker; MQClientError if no route names one."""
-        address = self.instance.route_table.find_broker_address_in_publish(mq.broker_name)
-        if address is None:
-            await self.try_to_find_topic_publish_info(topic)
-            address = self.instance.route_table.find_broker_address_in_publish(mq.broker_name)
-        if address is None:
-            raise MQClientError(f"The broker[{mq.broker_name}] not exist")
-        return broker_vip_channel(self.config.vip_channel_enabled, address)
+    # -- choosing a queue -----------------------------------------------------------------------
 
     def select_one_message_queue(self, info: TopicPublishInfo, last: str | None) -> MessageQueue:
         now = self.host.clock.now_millis()
@@ -325,59 +263,6 @@ class MQProducerImpl:
         await self.instance.mq_client_api.remoting_client.invoke_oneway(address, request)
         self.hooks_after(context, None, None)
 
-    # -- hooks and events ------------------------------------------------------------------------
-
-    def hooks_before(
-        self, outgoing: Outgoing, mq: MessageQueue, address: str, mode: str
-    ) -> SendMessageContext | None:
-        if not (self.send_message_hooks or self.check_forbidden_hooks):
-            return None
-        context = SendMessageContext(
-            self.config.producer_group,
-            outgoing.message,
-            mq,
-            address,
-            mode,
-            _message_type(outgoing.message),
-            self.config.namespace,
-        )
-        for hook in self.check_forbidden_hooks:
-            hook.check_forbidden(context)
-        call_hooks([x.send_message_before for x in self.send_message_hooks], context)
-        return context
-
-    def hooks_after(
-        self,
-        context: SendMessageContext | None,
-        result: SendResult | None,
-        error: BaseException | None,
-    ) -> None:
-        if context is not None:
-            context.send_result, context.exception = result, error
-            call_hooks([x.send_message_after for x in self.send_message_hooks], context)
-
-    def tell_started(self, outgoing: Outgoing, mq: MessageQueue, attempt: int) -> None:
-        if self.host.recorder.listening:
-            values = (outgoing.msg_id, outgoing.topic, mq.broker_name, mq.queue_id, attempt)
-            self._emit(catalog.SEND_STARTED, *values)
-
-    def tell_complete(self, result: SendResult, topic: str, millis: float, attempt: int) -> None:
-        self.sent += 1
-        if self.host.recorder.listening:
-            mq, status = result.message_queue, result.send_status.name
-            values = (mq.broker_name, mq.queue_id, result.queue_offset, status, round(millis, 3))
-            self._emit(catalog.SEND_COMPLETE, result.msg_id, topic, *values, attempt)
-
-    def tell_failed(
-        self, outgoing: Outgoing, broker: str, attempt: int, error: BaseException, final: bool
-    ) -> None:
-        self.failed += final
-        values = (outgoing.msg_id, outgoing.topic, broker, attempt, str(error), final)
-        self._emit(catalog.SEND_FAILED, *values)
-
-    def _emit(self, event_type: Any, *values: Any) -> None:
-        self.host.recorder.emit(event_type, SERVICE, *values)
-
     def snapshot(self) -> dict[str, Any]:
         now = self.host.clock.now_millis()
         return {
@@ -394,12 +279,3 @@ class MQProducerImpl:
                 for x in self.mq_fault_strategy.latency_fault_tolerance.fault_item_table.values()
             ],
         }
-
-
-def _message_type(message: Message) -> MessageType:
-    properties = message.properties
-    if properties.get(MessageConst.PROPERTY_TRANSACTION_PREPARED) == "true":
-        return MessageType.TRANS_MSG_HALF
-    if MessageConst.PROPERTY_DELAY_TIME_LEVEL in properties:
-        return MessageType.DELAY_MSG
-    return MessageType.NORMAL_MSG
