@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import math
+import os
 import random
 import socket
 from typing import Any, cast
@@ -66,7 +67,11 @@ class TcpTransport:
     async def listen(self, address: str, factory: ProtocolFactory) -> TcpListener:
         ip, port = split_address(address)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(factory, ip, port, backlog=BACKLOG)
+        try:
+            server = await loop.create_server(factory, ip, port, backlog=BACKLOG)
+        except OSError as error:
+            why = os.strerror(error.errno or 0).lower()
+            raise OSError(error.errno, f"cannot listen on {address}: {why}") from error
         return TcpListener(server)
 
 
