@@ -10,6 +10,7 @@ Differs: the table is in pull_request_table.py; Java's ConcurrentHashMap is a di
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from minimq.broker.pull_request_table import (
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from minimq.broker.broker_controller import BrokerController
 
 HOLD_CHECK_MILLIS = 5_000
-SNAPSHOT_PULLS_MAX = 200
+PULLS_TOLD_MAX = 200
 
 
 class PullRequestHoldService(ServiceTask):
@@ -39,6 +40,7 @@ class PullRequestHoldService(ServiceTask):
         super().__init__(controller.host)
         self.controller = controller
         self.table = PullRequestTable()
+        self.host.recorder.on_watched.append(self._tell_all)
         self._beat: float | None = None
         """When the last sweep was due, in paced milliseconds."""
 
@@ -66,9 +68,8 @@ class PullRequestHoldService(ServiceTask):
                 config.short_polling_time_mills
             )
         self.table.suspend_pull_request(pull, self.host.clock.now_millis())
-        polling = "long" if config.long_polling_enable else "short"
-        millis = int(pull.suspend_timeout_millis)
-        self._emit(catalog.BROKER_HOLD_SUSPENDED, *self._names(pull), millis, polling)
+        if self.host.recorder.watched:
+            self._tell_suspended(pull)
         return True
 
     def notify_message_arriving(
@@ -108,14 +109,27 @@ class PullRequestHoldService(ServiceTask):
         )
 
     def _end(self, ready: Ready) -> None:
+        watched = self.host.recorder.watched
         for pull, cause in ready:
-            self._tell_ended(pull, cause)
+            if watched:
+                self._tell_ended(pull, cause)
             self.controller.pull_message_processor.execute_request_when_wakeup(pull)
 
     def do_channel_close_event(self, connection: Connection) -> None:
         """Nobody waits for these answers any more."""
         for pull in self.table.take_connection(connection):
-            self._tell_ended(pull, CONNECTION)
+            if self.host.recorder.watched:
+                self._tell_ended(pull, CONNECTION)
+
+    def _tell_all(self) -> None:
+        """Somebody begins to watch, and has not heard of those that wait already."""
+        for pull in islice(self.table, PULLS_TOLD_MAX):
+            self._tell_suspended(pull)
+
+    def _tell_suspended(self, pull: PullRequest) -> None:
+        polling = "long" if self.controller.config.long_polling_enable else "short"
+        millis = int(pull.suspend_timeout_millis)
+        self._emit(catalog.BROKER_HOLD_SUSPENDED, *self._names(pull), millis, polling)
 
     def _tell_ended(self, pull: PullRequest, cause: str) -> None:
         held_millis = self.host.clock.now_millis() - pull.suspend_timestamp
@@ -130,4 +144,4 @@ class PullRequestHoldService(ServiceTask):
 
     def snapshot(self) -> dict[str, Any]:
         now = self.host.clock.now_millis()
-        return {"held": self.table.size, "pulls": self.table.snapshot(now, SNAPSHOT_PULLS_MAX)}
+        return {"held": self.table.size, "pulls": self.table.snapshot(now, PULLS_TOLD_MAX)}

@@ -9,7 +9,8 @@ Differs: pure: offsets and time are handed in, ready pulls are handed out with t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from minimq.remoting.connection import Connection
@@ -132,8 +133,11 @@ class PullRequestTable:
             self._remove(pull)
         return pulls
 
+    def __iter__(self) -> Iterator[PullRequest]:
+        return (pull for held in self._by_queue.values() for pull in held)
+
     def take_all(self) -> list[PullRequest]:
-        pulls = [pull for held in self._by_queue.values() for pull in held]
+        pulls = list(self)
         self._by_queue.clear()
         self._by_connection.clear()
         self.size = 0
@@ -155,21 +159,16 @@ class PullRequestTable:
 
     def snapshot(self, now_millis: int, most: int) -> list[dict[str, Any]]:
         """The first `most` held pulls."""
-        rows: list[dict[str, Any]] = []
-        for pulls in self._by_queue.values():
-            for pull in pulls:
-                if len(rows) >= most:
-                    return rows
-                rows.append(
-                    {
-                        "topic": pull.topic,
-                        "queue_id": pull.queue_id,
-                        "queue_offset": pull.queue_offset,
-                        "consumer_group": pull.group,
-                        "client_id": pull.connection.attributes.get("client_id", ""),
-                        "opaque": pull.opaque,
-                        "held_millis": now_millis - pull.suspend_timestamp,
-                        "hold_millis": pull.suspend_timeout_millis,
-                    }
-                )
-        return rows
+        return [
+            {
+                "topic": pull.topic,
+                "queue_id": pull.queue_id,
+                "queue_offset": pull.queue_offset,
+                "consumer_group": pull.group,
+                "client_id": pull.connection.attributes.get("client_id", ""),
+                "opaque": pull.opaque,
+                "held_millis": now_millis - pull.suspend_timestamp,
+                "hold_millis": pull.suspend_timeout_millis,
+            }
+            for pull in islice(self, most)
+        ]

@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     from minimq.broker.broker_controller import BrokerController
     from minimq.cli.serve import serve, server_host
     from minimq.common.settings import configs_from_properties
+    from minimq.common.spin import run_spinning
     from minimq.store.store_config import MessageStoreConfig
 
     classes = {BrokerConfig: given_broker(options), MessageStoreConfig: {}}
@@ -80,4 +81,4 @@ def run(options: argparse.Namespace) -> int:
         controller = BrokerController(host, config, store_config)
         return await serve("broker", options.name, options.listen, host, controller)
 
-    return asyncio.run(start())
+    return run_spinning(start())

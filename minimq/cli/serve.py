@@ -34,7 +34,7 @@ def server_host(name: str, store: str | None, verbose: bool) -> Host:
         check_writable(store)
         files = DiskFileSystem(store)
     host = system_host(name, TcpTransport(), files)
-    host.recorder.listening = verbose
+    host.recorder.listen(verbose)
     return host
 
 

@@ -38,8 +38,10 @@ def main(start: dict[str, Any], pipe: int) -> None:
         raise
 
     from minimq.cluster.child_loop import serve
+    from minimq.common.spin import run_spinning
 
-    leave(asyncio.run(serve(birth, listener, channel, reader, rest, pipe)))
+    run = run_spinning if birth["role"] == "broker" else asyncio.run
+    leave(run(serve(birth, listener, channel, reader, rest, pipe)))
 
 
 def receive_birth(channel: socket.socket, reader: FrameReader) -> tuple[Message, list[bytes]]:

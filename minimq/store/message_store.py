@@ -285,7 +285,7 @@ class DefaultMessageStore(StoreWriter):
 
     def _advanced(self) -> None:
         """Positions changed: tell them soon, once for all that changes until then."""
-        if self._gauge_pending or self._loop is None:
+        if self._gauge_pending or self._loop is None or not self._recorder.watched:
             return
         self._gauge_pending = True
         self._loop.call_later(GAUGE_MILLIS / 1_000, self._emit_positions)

@@ -58,6 +58,10 @@ class StoreReader:
             status = GetMessageStatus.NO_MATCHED_LOGIC_QUEUE
             return GetMessageResult(status, self._correct(offset, 0), 0, 0)
         low, high = queue.min_offset, queue.max_offset
+        if low <= offset == high - 1:
+            newest = self._get_newest(queue, offset, tag_filter)
+            if newest is not None:
+                return newest
         plan = plan_get_message(offset, low, high)
         if plan is not None:
             return GetMessageResult(plan[0], self._correct(offset, plan[1]), low, high)
@@ -73,6 +77,30 @@ class StoreReader:
         result = GetMessageResult(scan.status, offset + scan.examined, low, high)
         self._fill(result, scan.taken)
         behind = log.max_offset - scan.last_offset
+        result.suggest_pulling_from_slave = behind > self._limits.memory_bytes
+        return result
+
+    def _get_newest(
+        self, queue: ConsumeQueue, offset: int, tag_filter: TagFilter
+    ) -> GetMessageResult | None:
+        """The last message alone, which a held pull waited for; None: it needs a closer look."""
+        unit = queue.get_unit(offset)
+        if unit is None:
+            return None
+        log_offset, size, tags_code = unit
+        if tag_filter is not None and not (
+            isinstance(tag_filter, frozenset) and tags_code in tag_filter
+        ):
+            return None
+        record = self.commit_log.view(log_offset, size)
+        if record is None:
+            return None
+        result = GetMessageResult(
+            GetMessageStatus.FOUND, offset + 1, queue.min_offset, queue.max_offset
+        )
+        result.buffers.append(record)
+        result.message_count, result.buffer_total_size = 1, size
+        behind = self.commit_log.max_offset - log_offset
         result.suggest_pulling_from_slave = behind > self._limits.memory_bytes
         return result
 

@@ -60,11 +60,22 @@ class Recorder:
         self._wanted = False
         self.on_first: Callable[[], None] = _ignore
         """Called when an event lies in an empty ring; maybe in a listener's thread."""
+        self.on_watched: list[Callable[[], None]] = []
+        """Called when somebody begins to listen: for those who tell nobody what lasts long."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody wants details, even while the budget for them is spent."""
+        return self._wanted
 
     def listen(self, on: bool, frames: bool = True) -> None:
         """Somebody wants details, maybe of each frame as well, or nobody any more."""
+        began = on and not self._wanted
         self.listening = self._wanted = on
         self.frames = frames
+        if began:
+            for tell in self.on_watched:
+                tell()
 
     def limit_details(self, per_second: int, burst: int) -> None:
         """More details than these are not recorded, so that watching cannot slow a busy process."""

@@ -120,7 +120,7 @@ async def siege(target: str, cases: int, seed: int) -> None:
     rig = BrokerRig()
     await rig.start()
     role: Any = rig.broker if target == "broker" else rig.namesrv
-    role.host.recorder.listening = False
+    role.host.recorder.listen(False)
     server = rig.broker.ports.remoting_server if target == "broker" else rig.namesrv.remoting_server
     client = rig.client()
     routes = rig.client("routes")

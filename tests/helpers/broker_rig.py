@@ -74,7 +74,7 @@ class BrokerRig:
         store_config = small_store(**(store or {}))
         broker = BrokerController(host, BrokerConfig(**given), store_config, acl_rules=acl_rules)
         self.brokers[key or name] = broker
-        host.recorder.listening = True
+        host.recorder.listen(True)
         await broker.start()
         return broker
 

@@ -41,7 +41,7 @@ def make_store(
     """A store that is not loaded yet."""
     host = virtual_host(name, network, pace=pace)
     host.file_system = files or MemoryFileSystem()
-    host.recorder.listening = True
+    host.recorder.listen(True)
     return DefaultMessageStore(host, small_config(**settings))
 
 

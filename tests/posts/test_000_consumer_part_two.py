@@ -22,7 +22,7 @@ def test_the_service_pulls_without_end():
             producer = await cluster.producer()
             await send_many(producer, 4)
             host = cluster.host("consumer")
-            host.recorder.listening = True
+            host.recorder.listen(True)
             consumer = await cluster.consumer(Collector(), host=host)
             assert isinstance(consumer.instance.pull_message_service, PullMessageService)
             await asyncio.sleep(100)

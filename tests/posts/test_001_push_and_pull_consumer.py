@@ -35,7 +35,7 @@ def test_the_steps_of_a_start_come_in_their_order():
     async def main():
         async with virtual_cluster() as cluster:
             host = cluster.host("consumer")
-            host.recorder.listening = True
+            host.recorder.listen(True)
             await cluster.consumer(Collector(), host=host)
             raws = host.recorder.drain()[0]
             steps = [raw[4] for raw in raws if raw[2].name == "client.start.step"]
@@ -79,7 +79,7 @@ def test_the_members_come_from_a_broker_not_from_the_name_server():
             producer = await cluster.producer()
             await send_many(producer, 4)
             host = cluster.host("consumer")
-            host.recorder.listening = True
+            host.recorder.listen(True)
             await cluster.consumer(Collector(), host=host)
             await asyncio.sleep(1)
             asked = {

@@ -79,7 +79,7 @@ def test_a_pull_s_answer_is_a_response_not_a_request():
             producer = await cluster.producer()
             await send_many(producer, 8)
             host = cluster.host("consumer")
-            host.recorder.listening = True
+            host.recorder.listen(True)
             got = Collector()
             await cluster.consumer(got, host=host, consume_from_where=FIRST)
             await wait_until(lambda: len(got) == 8)

@@ -26,7 +26,7 @@ def test_clients_never_send_heartbeats_to_name_servers():
     async def main():
         async with virtual_cluster() as cluster:
             host = cluster.host("producer")
-            host.recorder.listening = True
+            host.recorder.listen(True)
             producer = await cluster.producer(host=host)
             await send_many(producer, 4)
             await asyncio.sleep(120)
@@ -119,7 +119,7 @@ def test_no_new_message_pulls_again_at_once():
             producer = await cluster.producer()
             await send_many(producer, 4)
             host = cluster.host("consumer")
-            host.recorder.listening = True
+            host.recorder.listen(True)
             await cluster.consumer(Collector(), host=host)
             await asyncio.sleep(60)
             by_queue: dict[tuple[object, ...], list[tuple[str, int]]] = {}

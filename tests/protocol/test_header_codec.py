@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minimq.errors import LocalCommandError, RemoteCommandError
-from minimq.protocol import header_codec
 from minimq.protocol.header_codec import decode_header, encode_header
 from minimq.protocol.language_code import LanguageCode
 from minimq.protocol.remoting_command import CURRENT_VERSION, RemotingCommand, SerializeType
@@ -51,14 +50,6 @@ def test_json_is_what_a_dump_of_the_sorted_header_would_be(ext, remark):
     # Java sorts the members; inside a name, ours are compared by code point as Python does.
     expected = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert encode_header(command) == expected.encode()
-
-
-def test_templates_are_bounded(monkeypatch):
-    monkeypatch.setattr(header_codec, "_templates", {})
-    for n in range(header_codec.MAX_TEMPLATES + 10):
-        text = encode_header(RemotingCommand(1, ext_fields={f"k{n}": "v", "b": "%s"}))
-        assert json.loads(text)["extFields"] == {f"k{n}": "v", "b": "%s"}
-    assert len(header_codec._templates) == header_codec.MAX_TEMPLATES
 
 
 def read(text):
@@ -130,7 +121,6 @@ def test_json_leniency(text, name, value):
         '{"opaque":7,"flag":{}}',
         '{"opaque":7,"extFields":[]}',
         '{"opaque":7,"extFields":"a"}',
-        '{"opaque":7,"x":' + "9" * 5000 + "}",
         '{"opaque":7,"x":' + "[" * 100_000,
     ],
 )
@@ -216,8 +206,6 @@ def test_what_we_cannot_encode_is_our_own_mistake():
         RemotingCommand(40_000, serialize_type=1),
         RemotingCommand(1, serialize_type=2),
         RemotingCommand(1, ext_fields={"k" * 40_000: "v"}, serialize_type=1),
-        RemotingCommand(1, ext_fields={"k": 1}),  # type: ignore[dict-item]
-        RemotingCommand(1, ext_fields={"k": None, "l": "x"}),  # type: ignore[dict-item]
         RemotingCommand(1, ext_fields={"k": 1}, serialize_type=1),  # type: ignore[dict-item]
     ):
         with pytest.raises(LocalCommandError):

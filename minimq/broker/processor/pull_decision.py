@@ -33,6 +33,9 @@ class PullDecision(NamedTuple):
     moved: bool = False
 
 
+_FOUND = PullDecision(ResponseCode.SUCCESS)
+
+
 def response_code_of(status: GetMessageStatus, queue_offset: int) -> int:
     code = _CODE_OF_STATUS.get(status)
     if code is not None:
@@ -50,6 +53,8 @@ def decide(
     is_slave: bool = False,
     offset_check_in_slave: bool = False,
 ) -> PullDecision:
+    if status is GetMessageStatus.FOUND:
+        return _FOUND
     code = response_code_of(status, queue_offset)
     if code == ResponseCode.PULL_NOT_FOUND:
         return PullDecision(code, hold=may_suspend and bool(sys_flag & SUSPEND_FLAG))

@@ -72,6 +72,7 @@ class ConsumeMessageConcurrentlyService(ConsumeMessageService):
             request = ConsumeRequest(self, messages[start : start + size], pq, mq)
             self.in_flight += 1
             submit(request.run, request.done, work_millis)
+        self.executor.hand_over()
 
     def submit_consume_request_later(
         self, messages: Sequence[MessageExt], pq: ProcessQueue, mq: MessageQueue
