@@ -25,7 +25,7 @@ from minimq.store.dispatch import (
     is_folder_name,
     queue_tags_code,
 )
-from minimq.store.index_service import IndexService, NotedRecord
+from minimq.store.index_service import IndexService
 from minimq.store.put_completion import PutCompletion, Waiter
 from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
 from minimq.store.reput_message_service import RETRIES_BEFORE_REFUSING, ReputMessageService
@@ -132,9 +132,7 @@ class StoreWriter(StoreReader):
 
     def _note(self, message: MessageExtBrokerInner, offset: int, end: int, stamp: int) -> None:
         """The index need not read again what we hold in our hands."""
-        self.index.note(
-            NotedRecord(offset, end, message.topic, message.properties, message.sys_flag, stamp)
-        )
+        self.index.note((offset, end, message.topic, message.properties, message.sys_flag, stamp))
 
     def _refusal(self, message: MessageExtBrokerInner) -> PutMessageResult | None:
         if not self.accepting or not self.flags.writeable:
