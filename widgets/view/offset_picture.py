@@ -32,7 +32,7 @@ COLUMNS = (
 )
 STUCK_WORDS_SHARE = 0.72
 """Further right there is no room for words beside the ticks."""
-ROOMY = 700
+ROOMY = 800
 """Below this width (px) the names of the inner positions are left to the key."""
 
 
