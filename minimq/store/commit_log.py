@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import struct
 
+from minimq.common.java_compat import crc31
 from minimq.common.sys_flag import BORNHOST_V6_FLAG, TRANSACTION_MASK
 from minimq.errors import LocalCommandError, StoreError
 from minimq.protocol.message_codec import (
     RECORD_MIN_SIZE,
     TOPIC_MAX_BYTES,
-    decode_batch,
     encode_blank,
-    encode_record,
+    pack_record,
 )
+from minimq.store.batch_records import encode_batch_records
 from minimq.store.dispatch import NOT_IN_QUEUES
+from minimq.store.index_keys import NotedRecord
 from minimq.store.mapped_file import MappedFile
 from minimq.store.mapped_file_queue import MappedFileQueue
 from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
@@ -65,7 +67,23 @@ class CommitLog:
         if file is None or file.size - file.wrote < at_most:
             file = self._file_for(_size_of(message, store_host))
         physical_offset = file.base_offset + file.wrote
-        data = _encode(message, store_host, now_millis, queue_offset, physical_offset)
+        data = pack_record(
+            message.topic,
+            message.body,
+            message.properties,
+            message.queue_id,
+            message.flag,
+            queue_offset,
+            physical_offset,
+            message.sys_flag,
+            message.born_timestamp,
+            message.born_host,
+            now_millis,
+            store_host,
+            message.reconsume_times,
+            message.prepared_transaction_offset,
+            crc31(message.body),
+        )
         file.append(data)
         if counts:
             self.topic_queue_table[key] = queue_offset + 1
@@ -74,29 +92,25 @@ class CommitLog:
 
     def append_batch(
         self, batch: MessageExtBrokerInner, store_host: bytes, now_millis: int
-    ) -> tuple[PutMessageResult, list[AppendedRecord]]:
+    ) -> tuple[PutMessageResult, list[NotedRecord]]:
         """Put all messages of an encoded batch with one write; they never straddle two files."""
-        messages = unfold_batch(batch)
-        sizes = [_size_of(message, store_host) for message in messages]
-        if not messages:
-            raise LocalCommandError("a batch without messages")
-        if sum(sizes) > self.config.record_size_max:
-            raise LocalCommandError(f"message size exceeded: batch of {sum(sizes)} bytes")
         key = (batch.topic, batch.queue_id)
-        first_queue_offset = self.topic_queue_table.get(key, 0)
-        file = self._file_for(sum(sizes))
-        first = offset = file.base_offset + file.wrote
-        parts, records = [], []
-        for queue_offset, (message, size) in enumerate(
-            zip(messages, sizes, strict=True), first_queue_offset
-        ):
-            parts.append(_encode(message, store_host, now_millis, queue_offset, offset))
-            records.append((offset, size, message))
-            offset += size
-        file.append(b"".join(parts))
-        self.topic_queue_table[key] = first_queue_offset + len(messages)
-        result = self._appended(first_queue_offset, first, offset, now_millis, store_host)
-        result.record_offsets = tuple([record[0] for record in records])
+        queue_offset = self.topic_queue_table.get(key, 0)
+        file = self.files.files[-1] if self.files.files else None
+        first = file.base_offset + file.wrote if file else 0
+        data, records = encode_batch_records(batch, store_host, now_millis, queue_offset, first)
+        if not records:
+            raise LocalCommandError("a batch without messages")
+        if len(data) > self.config.record_size_max:
+            raise LocalCommandError(f"message size exceeded: batch of {len(data)} bytes")
+        if file is None or file.size - file.wrote < len(data) + MIN_BLANK_SIZE:
+            file = self._file_for(len(data))
+            first = file.base_offset
+            data, records = encode_batch_records(batch, store_host, now_millis, queue_offset, first)
+        file.append(data)
+        self.topic_queue_table[key] = queue_offset + len(records)
+        result = self._appended(queue_offset, first, first + len(data), now_millis, store_host)
+        result.record_offsets = [record[0] for record in records]
         return result, records
 
     def append_data(self, offset: int, data: bytes) -> bool:
@@ -170,9 +184,6 @@ class CommitLog:
         return self.files.roll_next_file(offset)
 
 
-AppendedRecord = tuple[int, int, MessageExtBrokerInner]
-"""Log offset, size and message of one record of a batch."""
-
 _LONG = struct.Struct(">q")
 _SYS_FLAG_AT = 36
 _STORE_TIMESTAMP_AT = 56
@@ -197,54 +208,3 @@ def _size_of(message: MessageExtBrokerInner, store_host: bytes) -> int:
     topic_size = len(topic) if topic.isascii() else len(topic.encode())
     hosts = len(message.born_host) + len(store_host)
     return _FIXED_SIZE + hosts + len(message.body) + topic_size + len(message.properties)
-
-
-def _encode(
-    message: MessageExtBrokerInner,
-    store_host: bytes,
-    now_millis: int,
-    queue_offset: int,
-    physical_offset: int,
-) -> bytes:
-    return encode_record(
-        message.topic,
-        message.body,
-        message.properties,
-        queue_id=message.queue_id,
-        queue_offset=queue_offset,
-        physical_offset=physical_offset,
-        sys_flag=message.sys_flag,
-        flag=message.flag,
-        born_timestamp=message.born_timestamp,
-        born_host=message.born_host,
-        store_timestamp=now_millis,
-        store_host=store_host,
-        reconsume_times=message.reconsume_times,
-        prepared_transaction_offset=message.prepared_transaction_offset,
-    )
-
-
-def unfold_batch(batch: MessageExtBrokerInner) -> list[MessageExtBrokerInner]:
-    """The messages of a batch; the batch's own properties are added to each.
-
-    RemoteCommandError if the body is no batch.
-    """
-    messages = []
-    for record in decode_batch(batch.body):
-        properties = record.properties
-        if batch.properties:
-            separator = b"" if not properties or properties.endswith(b"\x02") else b"\x02"
-            properties += separator + batch.properties
-        message = MessageExtBrokerInner(
-            batch.topic,
-            batch.queue_id,
-            record.body,
-            properties,
-            flag=record.flag,
-            sys_flag=batch.sys_flag,
-            born_timestamp=batch.born_timestamp,
-            born_host=batch.born_host,
-            reconsume_times=batch.reconsume_times,
-        )
-        messages.append(message)
-    return messages

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from minimq.common.service_task import ServiceTask
+from minimq.errors import StoreError
 from minimq.store.commit_log import CommitLog
 from minimq.store.dispatch import DelayLevels, DispatchRequest
 from minimq.store.index_file import IndexFile
@@ -138,15 +139,19 @@ class IndexService(ServiceTask):
         if records and records[0][0] <= self._done:
             records = [record for record in records if record[0] > self._done]
         entries = key_entries(records)
-        while entries:
-            file = self._files[-1] if self._files else self._add_file()
-            fitting = _whole_messages(entries, file.room)
-            if fitting or file.index_count <= 1:
-                file.put(entries[: fitting or 1])
-                entries = entries[fitting or 1 :]
-            else:
-                file.write()
-                self._add_file()
+        try:
+            while entries:
+                file = self._files[-1] if self._files else self._add_file()
+                fitting = _whole_messages(entries, file.room)
+                if fitting or file.index_count <= 1:
+                    file.put(entries[: fitting or 1])
+                    entries = entries[fitting or 1 :]
+                else:
+                    file.write()
+                    self._add_file()
+        except StoreError:
+            self.position = entries[0][1]  # the next pass reads the log from there again
+            raise
 
     def _add_file(self) -> IndexFile:
         self._files.append(self._open(self._new_name()))

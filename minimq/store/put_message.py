@@ -9,6 +9,7 @@ Differs: properties stay the encoded bytes they came in; tag and delay level are
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -167,7 +168,7 @@ class PutMessageResult:
         self.next_offset = next_offset
         self.store_timestamp = store_timestamp
         self.store_host = store_host
-        self.record_offsets: tuple[int, ...] = ()
+        self.record_offsets: Sequence[int] = ()
         self.pending: asyncio.Future[PutMessageStatus] | None = None
 
     @property
@@ -186,8 +187,10 @@ class PutMessageResult:
     @property
     def msg_id(self) -> str:
         """The store id; those of a batch separated by commas."""
-        offsets = self.record_offsets or (self.commit_log_offset,)
-        return ",".join([create_message_id(self.store_host, offset) for offset in offsets])
+        if not self.record_offsets:
+            return create_message_id(self.store_host, self.commit_log_offset)
+        host = self.store_host.hex().upper()
+        return host + f",{host}".join([f"{offset:016X}" for offset in self.record_offsets])
 
     def __repr__(self) -> str:
         return (

@@ -16,8 +16,8 @@ from minimq.common.mix_all import SCHEDULE_TOPIC, TOPIC_MAX_LENGTH
 from minimq.common.sys_flag import TRANSACTION_MASK
 from minimq.errors import LocalCommandError, RemoteCommandError, StoreError
 from minimq.protocol.message_codec import PROPERTIES_MAX_BYTES, encode_host, find_property
-from minimq.store.commit_log import AppendedRecord, SegmentError
-from minimq.store.consume_queue import UNIT
+from minimq.store.batch_records import batch_tags_codes, batch_units
+from minimq.store.commit_log import SegmentError
 from minimq.store.dispatch import (
     NOT_IN_QUEUES,
     DelayLevels,
@@ -25,6 +25,7 @@ from minimq.store.dispatch import (
     is_folder_name,
     queue_tags_code,
 )
+from minimq.store.index_keys import NotedRecord
 from minimq.store.index_service import IndexService
 from minimq.store.put_completion import PutCompletion, Waiter
 from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
@@ -89,10 +90,17 @@ class StoreWriter(StoreReader):
             return self._not_written(error)
         if rolled != self.commit_log.segments_rolled:
             self._rolled()
+        record = (
+            result.commit_log_offset,
+            result.next_offset,
+            message.topic,
+            message.properties,
+            message.sys_flag,
+            result.store_timestamp,
+        )
         if self._recorder.listening:
-            offset = result.commit_log_offset
-            self._tell_appended(message, result.queue_offset, offset, result.next_offset - offset)
-        self._note(message, result.commit_log_offset, result.next_offset, result.store_timestamp)
+            self._tell_appended(message.topic, message.queue_id, result.queue_offset, record)
+        self.index.note(record)
         if self.reput.caught_up:
             self._dispatch_appended(message, result)
         else:
@@ -119,8 +127,9 @@ class StoreWriter(StoreReader):
         if rolled != self.commit_log.segments_rolled:
             self._rolled()
         if self._recorder.listening:
-            for place, (offset, size, message) in enumerate(records, result.queue_offset):
-                self._tell_appended(message, place, offset, size)
+            for place, record in enumerate(records, result.queue_offset):
+                self._tell_appended(batch.topic, batch.queue_id, place, record)
+        self.index.note_all(records)
         if self.reput.caught_up:
             self._dispatch_batch(batch, result, records)
         else:
@@ -129,10 +138,6 @@ class StoreWriter(StoreReader):
         if self._waiters:
             self._wait_for_others(batch, result)
         return result
-
-    def _note(self, message: MessageExtBrokerInner, offset: int, end: int, stamp: int) -> None:
-        """The index need not read again what we hold in our hands."""
-        self.index.note((offset, end, message.topic, message.properties, message.sys_flag, stamp))
 
     def _refusal(self, message: MessageExtBrokerInner) -> PutMessageResult | None:
         if not self.accepting or not self.flags.writeable:
@@ -206,24 +211,26 @@ class StoreWriter(StoreReader):
         self._advanced()
 
     def _dispatch_batch(
-        self, batch: MessageExtBrokerInner, result: PutMessageResult, records: list[AppendedRecord]
+        self, batch: MessageExtBrokerInner, result: PutMessageResult, records: list[NotedRecord]
     ) -> None:
         """The same for a batch, with one write to its queue."""
+        topic, queue_id = batch.topic, batch.queue_id
         stamp, first = result.store_timestamp, result.queue_offset
         self.reput.reput_from_offset = result.next_offset
-        codes = [self._tags_code(message, stamp) for _, _, message in records]
-        units = [UNIT.pack(r[0], r[1], code) for r, code in zip(records, codes, strict=True)]
-        queue = (batch.topic, batch.queue_id)
+        codes = batch_tags_codes(records, self.levels)
+        units = batch_units(records, codes)
         try:
-            self.queues.put_units(*queue, first, b"".join(units), result.next_offset)
+            self.queues.put_units(topic, queue_id, first, units, result.next_offset)
         except StoreError:
             self._leave_to_reput(result.commit_log_offset)
             return
         self.dispatched_timestamp = stamp
-        for place, (offset, size, message) in enumerate(records):
-            self._arrived(*queue, first + place, codes[place], stamp, message.properties)
-            if self._recorder.listening:
-                self._tell_dispatched(*queue, first + place, offset, size)
+        last_with = {code: place for place, code in enumerate(codes)}
+        for code, place in last_with.items():  # who waits asks for tags, not for single messages
+            self._arrived(topic, queue_id, first + place, code, stamp, records[place][3])
+        if self._recorder.listening:
+            for place, record in enumerate(records, first):
+                self._tell_dispatched(topic, queue_id, place, record[0], record[1] - record[0])
         self._advanced()
 
     def _leave_to_reput(self, commit_log_offset: int) -> None:
@@ -293,17 +300,18 @@ class StoreWriter(StoreReader):
     # -- telling ---------------------------------------------------------------------------------
 
     def _tell_appended(
-        self, message: MessageExtBrokerInner, queue_offset: int, offset: int, size: int
+        self, topic: str, queue_id: int, queue_offset: int, record: NotedRecord
     ) -> None:
+        offset, end, _, properties, _, _ = record
         self._recorder.emit(
             catalog.STORE_APPENDED,
             "CommitLog",
-            message.topic,
-            message.queue_id,
+            topic,
+            queue_id,
             queue_offset,
             offset,
-            size,
-            find_property(message.properties, _UNIQ_KEY) or "",
+            end - offset,
+            find_property(properties, _UNIQ_KEY) or "",
         )
 
     def _tell_dispatched(
