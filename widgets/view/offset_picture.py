@@ -326,7 +326,8 @@ class OffsetPicture(OffsetWords):
                 "a": "end",
                 "b": True,
             }
-        words = f"all {numbers.many(len(self.model.queues), 'queue')}"
+        count = len(self.model.queues)
+        words = f"all {count} queues" if count > 1 else "the queue"
         yield {
             "k": "text",
             "xa": "right",
