@@ -15,6 +15,7 @@ from minimq.broker.processor.send_answer import STORED_CODES, code_and_remark
 from minimq.broker.processor.send_request import (
     SendRequest,
     born_host,
+    is_delayed,
     parse_send,
     topic_config_text,
     with_property,
@@ -157,7 +158,8 @@ class SendMessageProcessor:
             queue_id = self.host.random.randrange(max(topic.write_queue_nums, 1))
         wait_ok: bool | None = True
         if "WAIT\x01" in properties:
-            properties, wait_ok = without_wait(properties)
+            plain, wait_ok = without_wait(properties)
+            properties = properties if is_delayed(properties) else plain
         message = MessageExtBrokerInner(
             name,
             queue_id,

@@ -114,7 +114,7 @@ _WAIT_OK = f"{MessageConst.PROPERTY_WAIT_STORE_MSG_OK}\x01true\x02"
 
 
 def without_wait(properties: str) -> tuple[str, bool]:
-    """WAIT is for the broker alone: obeyed, and not stored."""
+    """WAIT is for the broker alone: obeyed, and not stored (but see `is_delayed`)."""
     before, usual, after = properties.partition(_WAIT_OK)
     if usual and before[-1:] in ("", "\x02") and "WAIT\x01" not in after:
         return before + after, True  # the rest stays as it came
@@ -123,6 +123,14 @@ def without_wait(properties: str) -> tuple[str, bool]:
     if wait is None:
         return properties, True
     return properties_to_string(table), wait.lower() == "true"
+
+
+def is_delayed(properties: str) -> bool:
+    """Java puts the properties of these together once more, WAIT among them."""
+    if "DELAY\x01" not in properties:
+        return False
+    level = string_to_properties(properties).get(MessageConst.PROPERTY_DELAY_TIME_LEVEL, "")
+    return level.isdecimal() and int(level) > 0
 
 
 def with_property(properties: str, name: str, value: str) -> str:
