@@ -9,9 +9,10 @@ from widgets.view.dry_run import STRATEGIES, DryRun
 from widgets.view.names import Queue, label, listing, queue_name, queue_span
 from widgets.view.ownership import Span
 from widgets.view.parts import Block, Parts, block
+from widgets.view.person import Person
 from widgets.view.rebalance import Effect, Flag, RebalanceModel, step_words
 from widgets.view.rebalance_scene import RebalanceScene
-from widgets.view.roster import Person, RosterModel
+from widgets.view.roster import RosterModel
 from widgets.view.sentences import clause, say
 
 STEPS_SHOWN = 7
