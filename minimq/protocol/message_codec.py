@@ -48,6 +48,7 @@ __all__ = [
     "string_to_properties",
     "tags_code",
     "topic_field",
+    "upper_hex",
 ]
 
 MESSAGE_MAGIC_CODE = 0xDAA320A7
@@ -379,11 +380,11 @@ def encode_host(host: str) -> bytes:
 def create_message_id(store_host: str | bytes, physical_offset: int) -> str:
     """The store id ("offsetMsgId"): upper-case hex of address, port and log offset."""
     host = encode_host(store_host) if isinstance(store_host, str) else store_host
-    return f"{_upper_hex(host)}{physical_offset & 0xFFFF_FFFF_FFFF_FFFF:016X}"
+    return f"{upper_hex(host)}{physical_offset & 0xFFFF_FFFF_FFFF_FFFF:016X}"
 
 
 @lru_cache(maxsize=256)
-def _upper_hex(host: bytes) -> str:
+def upper_hex(host: bytes) -> str:
     return host.hex().upper()
 
 

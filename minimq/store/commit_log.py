@@ -9,8 +9,8 @@ Differs: the one loop of the process is the put lock. Flushing, replication and 
 from __future__ import annotations
 
 import struct
+from zlib import crc32
 
-from minimq.common.java_compat import crc31
 from minimq.common.sys_flag import BORNHOST_V6_FLAG, TRANSACTION_MASK
 from minimq.errors import LocalCommandError, StoreError
 from minimq.protocol.message_codec import (
@@ -28,6 +28,10 @@ from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, Pu
 from minimq.store.store_config import MIN_BLANK_SIZE, MessageStoreConfig
 
 FOLDER = "commitlog"
+
+
+_PUT_OK = PutMessageStatus.PUT_OK
+"""Reaching it through its class takes as long as a look-up in three tables."""
 
 
 class SegmentError(StoreError):
@@ -60,17 +64,17 @@ class CommitLog:
     ) -> PutMessageResult:
         """Put one message behind the last; a StoreError means that nothing changed."""
         key = (message.topic, message.queue_id)
+        body, properties = message.body, message.properties
         counts = message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
         queue_offset = self.topic_queue_table.get(key, 0) if counts else 0
         file = self.files.files[-1] if self.files.files else None
-        at_most = len(message.body) + len(message.properties) + _OTHER_FIELDS_MAX
-        if file is None or file.size - file.wrote < at_most:
+        if file is None or file.size - file.wrote < len(body) + len(properties) + _OTHER_FIELDS_MAX:
             file = self._file_for(_size_of(message, store_host))
         physical_offset = file.base_offset + file.wrote
         data = pack_record(
             message.topic,
-            message.body,
-            message.properties,
+            body,
+            properties,
             message.queue_id,
             message.flag,
             queue_offset,
@@ -82,13 +86,21 @@ class CommitLog:
             store_host,
             message.reconsume_times,
             message.prepared_transaction_offset,
-            crc31(message.body),
+            crc32(body) & 0x7FFF_FFFF,
         )
         file.append(data)
         if counts:
             self.topic_queue_table[key] = queue_offset + 1
-        end = physical_offset + len(data)
-        return self._appended(queue_offset, physical_offset, end, now_millis, store_host)
+        self.store_timestamp = now_millis
+        return PutMessageResult(
+            _PUT_OK,
+            "",
+            queue_offset,
+            physical_offset,
+            physical_offset + len(data),
+            now_millis,
+            store_host,
+        )
 
     def append_batch(
         self, batch: MessageExtBrokerInner, store_host: bytes, now_millis: int
@@ -109,8 +121,12 @@ class CommitLog:
             data, records = encode_batch_records(batch, store_host, now_millis, queue_offset, first)
         file.append(data)
         self.topic_queue_table[key] = queue_offset + len(records)
-        result = self._appended(queue_offset, first, first + len(data), now_millis, store_host)
-        result.record_offsets = [record[0] for record in records]
+        self.store_timestamp = now_millis
+        offsets = [record[0] for record in records]
+        end = first + len(data)
+        result = PutMessageResult(
+            _PUT_OK, "", queue_offset, first, end, now_millis, store_host, offsets
+        )
         return result, records
 
     def append_data(self, offset: int, data: bytes) -> bool:
@@ -130,14 +146,6 @@ class CommitLog:
             at += len(part)
             offset += len(part)
         return True
-
-    def _appended(
-        self, queue_offset: int, first: int, end: int, now_millis: int, store_host: bytes
-    ) -> PutMessageResult:
-        self.store_timestamp = now_millis
-        return PutMessageResult(
-            PutMessageStatus.PUT_OK, "", queue_offset, first, end, now_millis, store_host
-        )
 
     def _file_for(self, size: int) -> MappedFile:
         """The file that takes a record of `size`, a new one if the last is too full."""

@@ -18,7 +18,9 @@ from minimq.errors import LocalCommandError, RemoteCommandError, StoreError
 from minimq.protocol.message_codec import PROPERTIES_MAX_BYTES, encode_host, find_property
 from minimq.store.batch_records import batch_tags_codes, batch_units
 from minimq.store.commit_log import SegmentError
+from minimq.store.consume_queue import UNIT
 from minimq.store.dispatch import (
+    FOLDER_NAMES_REMEMBERED,
     NOT_IN_QUEUES,
     DelayLevels,
     DispatchRequest,
@@ -28,7 +30,12 @@ from minimq.store.dispatch import (
 from minimq.store.index_keys import NotedRecord
 from minimq.store.index_service import IndexService
 from minimq.store.put_completion import PutCompletion, Waiter
-from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
+from minimq.store.put_message import (
+    MessageExtBrokerInner,
+    PutMessageResult,
+    PutMessageStatus,
+    tags_code_of,
+)
 from minimq.store.reput_message_service import RETRIES_BEFORE_REFUSING, ReputMessageService
 from minimq.store.running_flags import Reason, RunningFlags
 from minimq.store.schedule_message_service import ScheduleMessageService
@@ -62,6 +69,9 @@ class StoreWriter(StoreReader):
         self._now_millis = host.clock.now_millis
         self._recorder = host.recorder
         self._is_slave = config.is_slave
+        self._body_max = config.max_message_size
+        self._sound_topics: set[str] = set()
+        """Their names were looked at."""
         self._arriving: ArrivingListener | None = None
         self._waiters: list[Waiter] = []
         """What a put that waits for more than the append waits for."""
@@ -74,21 +84,26 @@ class StoreWriter(StoreReader):
 
     def put_message(self, message: MessageExtBrokerInner) -> PutMessageResult:
         """Store one message. One with a delay level goes to the schedule topic first."""
-        refusal = self._refusal(message)
-        if refusal is not None:
-            return refusal
         if (
-            message.delay_time_level > 0
-            and message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
+            message.topic not in self._sound_topics
+            or not self.flags.writeable
+            or not self.accepting
+            or len(message.properties) > PROPERTIES_MAX_BYTES
+            or len(message.body) > self._body_max
         ):
+            refusal = self._refusal(message)
+            if refusal is not None:
+                return refusal
+        in_queue = message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
+        if in_queue and message.delay_time_level != 0 and message.find_delay_time_level() > 0:
             self.schedule.redirect(message)
-        host = message.store_host or self.store_host
-        rolled = self.commit_log.segments_rolled
+        log = self.commit_log
+        rolled = log.segments_rolled
         try:
-            result = self.commit_log.append(message, host, self._now_millis())
+            result = log.append(message, message.store_host or self.store_host, self._now_millis())
         except (StoreError, LocalCommandError) as error:
             return self._not_written(error)
-        if rolled != self.commit_log.segments_rolled:
+        if rolled != log.segments_rolled:
             self._rolled()
         record = (
             result.commit_log_offset,
@@ -102,7 +117,7 @@ class StoreWriter(StoreReader):
             self._tell_appended(message.topic, message.queue_id, result.queue_offset, record)
         self.index.note(record)
         if self.reput.caught_up:
-            self._dispatch_appended(message, result)
+            self._dispatch_appended(message, result, in_queue)
         else:
             self.reput.appended()
         self._appended()
@@ -115,7 +130,7 @@ class StoreWriter(StoreReader):
         refusal = self._refusal(batch)
         if refusal is not None:
             return refusal
-        if batch.delay_time_level > 0 or batch.sys_flag & TRANSACTION_MASK:
+        if batch.find_delay_time_level() > 0 or batch.sys_flag & TRANSACTION_MASK:
             why = "a batch cannot be delayed or part of a transaction"
             return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, why)
         host = batch.store_host or self.store_host
@@ -150,8 +165,11 @@ class StoreWriter(StoreReader):
         if len(message.properties) > PROPERTIES_MAX_BYTES:
             status = PutMessageStatus.PROPERTIES_SIZE_EXCEEDED
             return PutMessageResult(status, "properties length too long")
-        if len(message.body) > self.config.max_message_size:
+        if len(message.body) > self._body_max:
             return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, "message size exceeded")
+        if len(self._sound_topics) >= FOLDER_NAMES_REMEMBERED:
+            self._sound_topics.clear()
+        self._sound_topics.add(message.topic)
         return None
 
     def _not_written(self, error: Exception) -> PutMessageResult:
@@ -168,7 +186,7 @@ class StoreWriter(StoreReader):
             self._recorder.emit(catalog.STORE_NOT_WRITEABLE, SERVICE, cause)
 
     def _wait_for_others(self, message: MessageExtBrokerInner, result: PutMessageResult) -> None:
-        if message.wait_store_msg_ok:
+        if message.waits_for_store():
             PutCompletion(result, self._waiters)
 
     # -- dispatch --------------------------------------------------------------------------------
@@ -177,37 +195,42 @@ class StoreWriter(StoreReader):
         """One record of the log, for the reput service."""
         if self._is_slave:
             self.commit_log.store_timestamp = record.store_timestamp
-        if record.in_consume_queue:
-            self._put_unit(
-                record.topic,
-                record.queue_id,
-                record.queue_offset,
-                record.commit_log_offset,
-                record.size,
-                record.tags_code,
-                record.store_timestamp,
-                record.properties,
-            )
+        if not record.in_consume_queue:
+            return
+        topic, queue_id, place = record.topic, record.queue_id, record.queue_offset
+        offset, size, code = record.commit_log_offset, record.size, record.tags_code
+        self.queues.put_units(topic, queue_id, place, UNIT.pack(offset, size, code), offset + size)
+        self.dispatched_timestamp = record.store_timestamp
+        self._arrived(topic, queue_id, place, code, record.store_timestamp, record.properties)
+        if self._recorder.listening:
+            self._tell_dispatched(topic, queue_id, place, offset, size)
 
-    def _dispatch_appended(self, message: MessageExtBrokerInner, result: PutMessageResult) -> None:
+    def _dispatch_appended(
+        self, message: MessageExtBrokerInner, result: PutMessageResult, in_queue: bool
+    ) -> None:
         """The same for a message that was appended just now."""
-        offset, stamp = result.commit_log_offset, result.store_timestamp
-        self.reput.reput_from_offset = result.next_offset
-        if message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES:
+        self.reput.reput_from_offset = end = result.next_offset
+        if in_queue:
+            topic, queue_id, properties = message.topic, message.queue_id, message.properties
+            place, offset, stamp = (
+                result.queue_offset,
+                result.commit_log_offset,
+                result.store_timestamp,
+            )
+            if topic == SCHEDULE_TOPIC:
+                code = queue_tags_code(topic, properties, stamp, self.levels)
+            else:
+                code = tags_code_of(properties)
+            unit = UNIT.pack(offset, end - offset, code)
             try:
-                self._put_unit(
-                    message.topic,
-                    message.queue_id,
-                    result.queue_offset,
-                    offset,
-                    result.next_offset - offset,
-                    self._tags_code(message, stamp),
-                    stamp,
-                    message.properties,
-                )
+                self.queues.put_units(topic, queue_id, place, unit, end)
             except StoreError:
                 self._leave_to_reput(offset)
                 return
+            self.dispatched_timestamp = stamp
+            self._arrived(topic, queue_id, place, code, stamp, properties)
+            if self._recorder.listening:
+                self._tell_dispatched(topic, queue_id, place, offset, end - offset)
         self._advanced()
 
     def _dispatch_batch(
@@ -237,29 +260,6 @@ class StoreWriter(StoreReader):
         """The queue could not be written: the reput service tries again."""
         self.reput.reput_from_offset = commit_log_offset
         self.reput.appended()
-
-    def _tags_code(self, message: MessageExtBrokerInner, store_timestamp: int) -> int:
-        if message.topic != SCHEDULE_TOPIC:
-            return message.tags_code
-        return queue_tags_code(message.topic, message.properties, store_timestamp, self.levels)
-
-    def _put_unit(
-        self,
-        topic: str,
-        queue_id: int,
-        queue_offset: int,
-        commit_log_offset: int,
-        size: int,
-        tags_code: int,
-        store_timestamp: int,
-        properties: bytes,
-    ) -> None:
-        """Make one message visible, and tell whoever waits for it."""
-        self.queues.put_unit(topic, queue_id, queue_offset, commit_log_offset, size, tags_code)
-        self.dispatched_timestamp = store_timestamp
-        self._arrived(topic, queue_id, queue_offset, tags_code, store_timestamp, properties)
-        if self._recorder.listening:
-            self._tell_dispatched(topic, queue_id, queue_offset, commit_log_offset, size)
 
     def _arrived(
         self,
