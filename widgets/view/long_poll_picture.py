@@ -119,14 +119,15 @@ class LongPollPicture(LongPollDots):
 
     def arrays(self, now: int, everything: bool = True) -> dict[int, list[float]]:
         """Bars at each frame; the stacks of dots only when `everything`."""
-        owners = self.owners()
+        owners, group = self.owners(), set(self.model.ownership.consumers())
+        alone = group.issuperset(owners)
         bars: list[list[tuple[float, float, float, float]]] = [[] for _ in owners]
         for queue, y in self.middles().items():
             for hold, start, end in self.visible(queue, now):
                 node = self.roster.client_name(hold.client)
                 if node in owners:
-                    middle, high = self._half(node, y)
-                    bars[owners.index(node)].append((start, end - start, middle, high))
+                    half = (y, BAR) if alone else _half(node in group, y)
+                    bars[owners.index(node)].append((start, end - start, *half))
         made = {
             4 * t + c: [bar[c] for bar in rows] for t, rows in enumerate(bars) for c in range(4)
         }
@@ -138,13 +139,6 @@ class LongPollPicture(LongPollDots):
             [y for _, y in dots],
         )
         return made
-
-    def _half(self, node: str, y: float) -> tuple[float, float]:
-        """Middle and height of its bar: the group that this view follows is above any other."""
-        group = set(self.model.ownership.consumers())
-        if group.issuperset(self.owners()):
-            return y, BAR
-        return y + (-SHARED_BAR if node in group else SHARED_BAR) / 2, SHARED_BAR
 
     def visible(self, queue: Queue, now: int) -> Iterable[tuple[Hold, float, float]]:
         """Holds in the window; each next bar starts a little after the cap before it."""
@@ -299,3 +293,8 @@ class LongPollPicture(LongPollDots):
                 {"name": queue_name(queue), "y0": y - ROW / 2, "y1": y + ROW / 2, "bars": bars}
             )
         return made
+
+
+def _half(followed: bool, y: float) -> tuple[float, float]:
+    """Middle and height of a bar: the group that this view follows is above any other."""
+    return y + (-SHARED_BAR if followed else SHARED_BAR) / 2, SHARED_BAR
