@@ -21,7 +21,8 @@ from widgets import assets
 from widgets.ticker import CALM_HZ, SVG_HZ, TEXT_HZ, TICKER, Hub
 from widgets.view.numbers import clock, duration, many
 from widgets.view.parts import Block, Parts, block, plain_text
-from widgets.view.roster import Person, RosterModel
+from widgets.view.person import Person
+from widgets.view.roster import RosterModel
 from widgets.view.sentences import say
 
 SOURCE_LINES_MAX = 120

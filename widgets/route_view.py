@@ -9,7 +9,8 @@ from typing import Any
 
 from widgets import assets
 from widgets.base import View, Words
-from widgets.view.route import RouteModel, RoutePicture
+from widgets.view.route import RouteModel
+from widgets.view.route_picture import RoutePicture
 from widgets.view.sentences import say
 
 

@@ -15,7 +15,8 @@ from widgets import assets
 from widgets.base import View, Words
 from widgets.view.parts import block
 from widgets.view.sentences import say
-from widgets.view.store import PAGE_BYTES, StoreModel, StorePicture
+from widgets.view.store import StoreModel
+from widgets.view.store_picture import PAGE_BYTES, StorePicture
 
 FETCHED_MAX = 512
 ASK_AGAIN_SECONDS = 1.0

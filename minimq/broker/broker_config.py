@@ -139,6 +139,8 @@ class BrokerConfig:
         return max(low, min(self.register_name_server_period, high))
 
 
+BROKER_SETTINGS_PATH = "config/broker.properties"
+"""Where settings changed by request 25 are kept."""
 LIVE_SETTINGS = frozenset(
     {
         "brokerPermission",

@@ -50,6 +50,8 @@ class BrokerStatsManager:
         self.get_found_total = 0
         self.get_miss_total = 0
         self.counters: dict[str, dict[str, int]] = {name: {} for name in STATS_NAMES}
+        self._put_nums = self.counters[TOPIC_PUT_NUMS]
+        self._put_sizes = self.counters[TOPIC_PUT_SIZE]
         self.mornings = {"Put": (0, 0), "Get": (0, 0)}
         """Totals at yesterday's and today's midnight."""
         self._day = 0
@@ -60,12 +62,12 @@ class BrokerStatsManager:
     def put(self, topic: str, count: int, size: int) -> None:
         self.put_total += count
         self.put_bytes_total += size
-        nums = self.counters[TOPIC_PUT_NUMS]
+        nums, sizes = self._put_nums, self._put_sizes
         if topic in nums:
             nums[topic] += count
-            self.counters[TOPIC_PUT_SIZE][topic] += size
+            sizes[topic] += size
         elif len(nums) < KEYS_MAX:
-            nums[topic], self.counters[TOPIC_PUT_SIZE][topic] = count, size
+            nums[topic], sizes[topic] = count, size
 
     def put_failed(self) -> None:
         self.put_failed_total += 1

@@ -65,19 +65,21 @@ def run(options: argparse.Namespace) -> int:
     asyncio_without_ssl()
     import asyncio
 
-    from minimq.broker.broker_config import BrokerConfig
+    from minimq.broker.broker_config import BROKER_SETTINGS_PATH, LIVE_SETTINGS, BrokerConfig
     from minimq.broker.broker_controller import BrokerController
     from minimq.cli.serve import serve, server_host
+    from minimq.common.kept_settings import kept_settings
     from minimq.common.settings import configs_from_properties
     from minimq.common.spin import run_spinning
     from minimq.store.store_config import MessageStoreConfig
 
     classes = {BrokerConfig: given_broker(options), MessageStoreConfig: {}}
     settings = store_properties(options) | properties(options.set)
-    config, store_config = configs_from_properties(classes, settings)
 
     async def start() -> int:
         host = server_host(options.name, options.store, options.verbose)
+        kept = kept_settings(host.file_system, BROKER_SETTINGS_PATH, LIVE_SETTINGS)
+        config, store_config = configs_from_properties(classes, kept | settings)
         controller = BrokerController(host, config, store_config)
         return await serve("broker", options.name, options.listen, host, controller)
 

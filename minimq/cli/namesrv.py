@@ -33,13 +33,17 @@ def run(options: argparse.Namespace) -> int:
     import asyncio
 
     from minimq.cli.serve import serve, server_host
+    from minimq.common.kept_settings import kept_settings
     from minimq.namesrv.namesrv_config import NamesrvConfig
-    from minimq.namesrv.namesrv_controller import NamesrvController
+    from minimq.namesrv.namesrv_controller import LIVE_SETTINGS, NamesrvController
 
-    config = NamesrvConfig.from_properties(properties(options.set), listen=options.listen)
+    given = properties(options.set)
+    path = NamesrvConfig.from_properties(given).config_store_path
 
     async def start() -> int:
         host = server_host(options.name, options.store, options.verbose)
+        kept = kept_settings(host.file_system, path, LIVE_SETTINGS)
+        config = NamesrvConfig.from_properties(kept | given, listen=options.listen)
         controller = NamesrvController(host, config)
         return await serve("namesrv", options.name, options.listen, host, controller)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from minimq.broker.broker_config import BrokerConfig
+from minimq.broker.broker_config import BROKER_SETTINGS_PATH, LIVE_SETTINGS, BrokerConfig
 from minimq.broker.broker_controller import BrokerController
 from minimq.common.host import Host
+from minimq.common.kept_settings import kept_settings
 from minimq.common.settings import configs_from_properties
 from minimq.errors import ClusterError
 from minimq.protocol.config_body import TopicConfig
@@ -26,7 +27,9 @@ class BrokerRunner:
         if broker_id:
             given_store["broker_role"] = BrokerRole.SLAVE
         classes = {BrokerConfig: given_broker, MessageStoreConfig: given_store}
-        config, store_config = configs_from_properties(classes, options.get("settings", {}))
+        kept = kept_settings(host.file_system, BROKER_SETTINGS_PATH, LIVE_SETTINGS)
+        settings = kept | options.get("settings", {})
+        config, store_config = configs_from_properties(classes, settings)
         self.controller = BrokerController(host, config, store_config)
 
     async def start(self) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from minimq.common.host import Host
+from minimq.common.kept_settings import kept_settings
 from minimq.errors import ClusterError
 from minimq.namesrv.namesrv_config import NamesrvConfig
-from minimq.namesrv.namesrv_controller import NamesrvController
+from minimq.namesrv.namesrv_controller import LIVE_SETTINGS, NamesrvController
 
 
 class NamesrvRunner:
     def __init__(self, host: Host, options: dict[str, Any], listener: Any = None) -> None:
-        config = NamesrvConfig(listen=options["listen"])
+        kept = kept_settings(host.file_system, NamesrvConfig().config_store_path, LIVE_SETTINGS)
+        config = NamesrvConfig.from_properties(kept, listen=options["listen"])
         self.controller = NamesrvController(host, config)
 
     async def start(self) -> str:

@@ -24,12 +24,32 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
+_DIGITS = b"0123456789abcdefghijklmnopqrstu"
+QUOTIENTS = bytes(_DIGITS[unit // 31] for unit in range(256))
+REMAINDERS = bytes(_DIGITS[unit % 31] for unit in range(256))
+_HASH_PIECE = 256
+"""`int` takes time with the square of the digits, and no more than a few thousand of them."""
+
+
+def ascii_hash_code(data: bytes) -> int:
+    """String.hashCode of ASCII text as an unsigned number.
+
+    It is the text read as a number to base 31, with units for digits. Each unit becomes two digits
+    that are small enough for `int`, which counts in C.
+    """
+    h = 0
+    for at in range(0, len(data), _HASH_PIECE):
+        piece = data[at : at + _HASH_PIECE]
+        high, low = piece.translate(QUOTIENTS), piece.translate(REMAINDERS)
+        h = h * 31 ** len(piece) + int(high, 31) * 31 + int(low, 31) & 0xFFFFFFFF
+    return h
+
+
 def string_hash_code(text: str) -> int:
     """Java's String.hashCode: 31*h + UTF-16 unit, as a signed 32-bit number."""
     h = 0
     if text.isascii():
-        for unit in text.encode():
-            h = (31 * h + unit) & 0xFFFFFFFF
+        h = ascii_hash_code(text.encode())
     else:
         data = text.encode("utf-16-be", "surrogatepass")
         for unit in struct.unpack(f">{len(data) // 2}H", data):

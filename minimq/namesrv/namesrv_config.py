@@ -20,7 +20,7 @@ class NamesrvConfig:
     kv_config_path: str = "kvConfig.json"
     """kvConfigPath: where put KV settings are kept."""
     config_store_path: str = "namesrv.properties"
-    """configStorePath: where settings changed by request 318 are kept."""
+    """configStorePath: where settings changed by request 318 are kept for the next start."""
     order_message_enable: bool = False
     """orderMessageEnable: whether routes carry the queues of ordered topics."""
 

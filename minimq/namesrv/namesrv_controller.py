@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from minimq.common.host import Host
+from minimq.common.kept_settings import keep_settings
 from minimq.common.service_task import ServiceTask
-from minimq.common.settings import format_properties, to_properties, with_setting
+from minimq.common.settings import to_properties, with_setting
 from minimq.errors import ConfigError
 from minimq.namesrv.kv_config_manager import KVConfigManager
 from minimq.namesrv.namesrv_config import NamesrvConfig
@@ -25,7 +26,6 @@ from minimq.telemetry import catalog
 FIRST_SCAN_MILLIS = 5_000
 SCAN_MILLIS = 10_000
 LIVE_SETTINGS = frozenset({"orderMessageEnable"})
-"""Only asked with `in`."""
 
 
 class NamesrvController:
@@ -90,15 +90,16 @@ class NamesrvController:
         return to_properties(self.config)
 
     def update_config(self, properties: dict[str, str]) -> None:
-        """Java: Configuration#update, request 318; the file keeps what was changed."""
+        """Java: Configuration#update, request 318: all of them or none."""
         for name in properties:
             if name not in LIVE_SETTINGS and name in self.all_config():
                 remark = f"Can not update config {name} while running"
                 raise ResponseError(ResponseCode.NO_PERMISSION, remark)
+        changed = self.config
         for name, text in properties.items():
-            self.set_knob(name, text)
-        text = format_properties(self.all_config())
-        self.host.file_system.replace_bytes(self.config.config_store_path, text.encode())
+            changed = with_setting(changed, name, text)
+        keep_settings(self.host.file_system, self.config.config_store_path, properties)
+        self.config = changed
 
     def set_knob(self, name: str, value: Any) -> None:
         """Change one setting while running; ConfigError for those that only a start reads."""

@@ -1,8 +1,8 @@
 """Cut a stream of bytes into commands, and put a command into a frame.
 
 Java:    remoting.netty.NettyDecoder, remoting.netty.NettyEncoder
-Differs: a bad frame raises at once, as Java closes the connection at once; whole commands that
-         came before it in the same read are not delivered any more.
+Differs: a bad frame raises at once, as Java closes the connection at once; the error holds the
+         whole commands that came before it in the same read.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ _WORDS = struct.Struct(">iI")
 _LENGTH = struct.Struct(">i")
 _HEADER_LENGTH_MASK = 0xFFFFFF
 _LENGTH_MAX = FRAME_MAX_LENGTH - 4
+
+
+class BadFrameError(RemoteCommandError):
+    def __init__(self, text: str, before: list[RemotingCommand]) -> None:
+        super().__init__(text)
+        self.before = before
+        """Commands of the same read that were whole; they count."""
 
 
 class FrameDecoder:
@@ -50,22 +57,25 @@ class FrameDecoder:
             rest.clear()
         commands: list[RemotingCommand] = []
         at, size = 0, len(data)
-        while size - at >= 8:
-            length, header_word = _WORDS.unpack_from(data, at)
-            header_length = header_word & _HEADER_LENGTH_MASK
-            if not 4 <= length <= _LENGTH_MAX or header_length > length - 4:
-                raise _bad_frame(length, header_length)
-            end = at + 4 + length
-            if end > size:
-                break
-            body_at = at + 8 + header_length
-            command = decode_header(data[at + 8 : body_at], header_word >> 24)
-            if body_at != end:
-                command.body = data[body_at:end]
-            commands.append(command)
-            at = end
-        if at != size:
-            self._keep(data, at)
+        try:
+            while size - at >= 8:
+                length, header_word = _WORDS.unpack_from(data, at)
+                header_length = header_word & _HEADER_LENGTH_MASK
+                if not 4 <= length <= _LENGTH_MAX or header_length > length - 4:
+                    raise _bad_frame(length, header_length)
+                end = at + 4 + length
+                if end > size:
+                    break
+                body_at = at + 8 + header_length
+                command = decode_header(data[at + 8 : body_at], header_word >> 24)
+                if body_at != end:
+                    command.body = data[body_at:end]
+                commands.append(command)
+                at = end
+            if at != size:
+                self._keep(data, at)
+        except RemoteCommandError as error:
+            raise BadFrameError(str(error), commands) from error
         return commands
 
     def _keep(self, data: bytes, at: int) -> None:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, cast
 from minimq.common.host import Host
 from minimq.errors import (
     MiniMQError,
-    RemoteCommandError,
     RemotingConnectError,
     RemotingSendRequestError,
     RemotingTimeoutError,
 )
-from minimq.protocol.frame_decoder import FrameDecoder, encode_frame
+from minimq.protocol.frame_decoder import BadFrameError, FrameDecoder, encode_frame
 from minimq.protocol.remoting_command import RemotingCommand
 from minimq.remoting.link_table import LinkState
 from minimq.remoting.response_table import Callback, PendingCall, ResponseTable
@@ -86,19 +85,20 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.last_active_micros = self.host.clock.now_micros()
+        bad: BadFrameError | None = None
         try:
             commands = self._decoder.feed(data)
-        except RemoteCommandError as error:
-            emit = self.host.recorder.emit
-            emit(catalog.FRAME_REFUSED, "remoting", self.peer, str(error))
-            self.close("bad frame")
-            return
+        except BadFrameError as error:
+            commands, bad = error.before, error
         self._corked = []
         for command in commands:
             self._take(command)
         corked, self._corked = self._corked, None
         if corked:
             self._write(corked[0] if len(corked) == 1 else b"".join(corked))
+        if bad is not None:
+            self.host.recorder.emit(catalog.FRAME_REFUSED, "remoting", self.peer, str(bad))
+            self.close("bad frame")
 
     def eof_received(self) -> bool | None:
         self._close_reason = self._close_reason or "closed by peer"

@@ -9,23 +9,29 @@ Differs: the one loop of the process is the put lock. Flushing, replication and 
 from __future__ import annotations
 
 import struct
+from zlib import crc32
 
 from minimq.common.sys_flag import BORNHOST_V6_FLAG, TRANSACTION_MASK
 from minimq.errors import LocalCommandError, StoreError
 from minimq.protocol.message_codec import (
     RECORD_MIN_SIZE,
     TOPIC_MAX_BYTES,
-    decode_batch,
     encode_blank,
-    encode_record,
+    pack_record,
 )
+from minimq.store.batch_records import encode_batch_records
 from minimq.store.dispatch import NOT_IN_QUEUES
+from minimq.store.index_keys import NotedRecord
 from minimq.store.mapped_file import MappedFile
 from minimq.store.mapped_file_queue import MappedFileQueue
 from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
 from minimq.store.store_config import MIN_BLANK_SIZE, MessageStoreConfig
 
 FOLDER = "commitlog"
+
+
+_PUT_OK = PutMessageStatus.PUT_OK
+"""Reaching it through its class takes as long as a look-up in three tables."""
 
 
 class SegmentError(StoreError):
@@ -58,45 +64,69 @@ class CommitLog:
     ) -> PutMessageResult:
         """Put one message behind the last; a StoreError means that nothing changed."""
         key = (message.topic, message.queue_id)
+        body, properties = message.body, message.properties
         counts = message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
         queue_offset = self.topic_queue_table.get(key, 0) if counts else 0
         file = self.files.files[-1] if self.files.files else None
-        at_most = len(message.body) + len(message.properties) + _OTHER_FIELDS_MAX
-        if file is None or file.size - file.wrote < at_most:
+        if file is None or file.size - file.wrote < len(body) + len(properties) + _OTHER_FIELDS_MAX:
             file = self._file_for(_size_of(message, store_host))
         physical_offset = file.base_offset + file.wrote
-        data = _encode(message, store_host, now_millis, queue_offset, physical_offset)
+        data = pack_record(
+            message.topic,
+            body,
+            properties,
+            message.queue_id,
+            message.flag,
+            queue_offset,
+            physical_offset,
+            message.sys_flag,
+            message.born_timestamp,
+            message.born_host,
+            now_millis,
+            store_host,
+            message.reconsume_times,
+            message.prepared_transaction_offset,
+            crc32(body) & 0x7FFF_FFFF,
+        )
         file.append(data)
         if counts:
             self.topic_queue_table[key] = queue_offset + 1
-        end = physical_offset + len(data)
-        return self._appended(queue_offset, physical_offset, end, now_millis, store_host)
+        self.store_timestamp = now_millis
+        return PutMessageResult(
+            _PUT_OK,
+            "",
+            queue_offset,
+            physical_offset,
+            physical_offset + len(data),
+            now_millis,
+            store_host,
+        )
 
     def append_batch(
         self, batch: MessageExtBrokerInner, store_host: bytes, now_millis: int
-    ) -> tuple[PutMessageResult, list[AppendedRecord]]:
+    ) -> tuple[PutMessageResult, list[NotedRecord]]:
         """Put all messages of an encoded batch with one write; they never straddle two files."""
-        messages = unfold_batch(batch)
-        sizes = [_size_of(message, store_host) for message in messages]
-        if not messages:
-            raise LocalCommandError("a batch without messages")
-        if sum(sizes) > self.config.record_size_max:
-            raise LocalCommandError(f"message size exceeded: batch of {sum(sizes)} bytes")
         key = (batch.topic, batch.queue_id)
-        first_queue_offset = self.topic_queue_table.get(key, 0)
-        file = self._file_for(sum(sizes))
-        first = offset = file.base_offset + file.wrote
-        parts, records = [], []
-        for queue_offset, (message, size) in enumerate(
-            zip(messages, sizes, strict=True), first_queue_offset
-        ):
-            parts.append(_encode(message, store_host, now_millis, queue_offset, offset))
-            records.append((offset, size, message))
-            offset += size
-        file.append(b"".join(parts))
-        self.topic_queue_table[key] = first_queue_offset + len(messages)
-        result = self._appended(first_queue_offset, first, offset, now_millis, store_host)
-        result.record_offsets = tuple([record[0] for record in records])
+        queue_offset = self.topic_queue_table.get(key, 0)
+        file = self.files.files[-1] if self.files.files else None
+        first = file.base_offset + file.wrote if file else 0
+        data, records = encode_batch_records(batch, store_host, now_millis, queue_offset, first)
+        if not records:
+            raise LocalCommandError("a batch without messages")
+        if len(data) > self.config.record_size_max:
+            raise LocalCommandError(f"message size exceeded: batch of {len(data)} bytes")
+        if file is None or file.size - file.wrote < len(data) + MIN_BLANK_SIZE:
+            file = self._file_for(len(data))
+            first = file.base_offset
+            data, records = encode_batch_records(batch, store_host, now_millis, queue_offset, first)
+        file.append(data)
+        self.topic_queue_table[key] = queue_offset + len(records)
+        self.store_timestamp = now_millis
+        offsets = [record[0] for record in records]
+        end = first + len(data)
+        result = PutMessageResult(
+            _PUT_OK, "", queue_offset, first, end, now_millis, store_host, offsets
+        )
         return result, records
 
     def append_data(self, offset: int, data: bytes) -> bool:
@@ -116,14 +146,6 @@ class CommitLog:
             at += len(part)
             offset += len(part)
         return True
-
-    def _appended(
-        self, queue_offset: int, first: int, end: int, now_millis: int, store_host: bytes
-    ) -> PutMessageResult:
-        self.store_timestamp = now_millis
-        return PutMessageResult(
-            PutMessageStatus.PUT_OK, "", queue_offset, first, end, now_millis, store_host
-        )
 
     def _file_for(self, size: int) -> MappedFile:
         """The file that takes a record of `size`, a new one if the last is too full."""
@@ -170,9 +192,6 @@ class CommitLog:
         return self.files.roll_next_file(offset)
 
 
-AppendedRecord = tuple[int, int, MessageExtBrokerInner]
-"""Log offset, size and message of one record of a batch."""
-
 _LONG = struct.Struct(">q")
 _SYS_FLAG_AT = 36
 _STORE_TIMESTAMP_AT = 56
@@ -197,54 +216,3 @@ def _size_of(message: MessageExtBrokerInner, store_host: bytes) -> int:
     topic_size = len(topic) if topic.isascii() else len(topic.encode())
     hosts = len(message.born_host) + len(store_host)
     return _FIXED_SIZE + hosts + len(message.body) + topic_size + len(message.properties)
-
-
-def _encode(
-    message: MessageExtBrokerInner,
-    store_host: bytes,
-    now_millis: int,
-    queue_offset: int,
-    physical_offset: int,
-) -> bytes:
-    return encode_record(
-        message.topic,
-        message.body,
-        message.properties,
-        queue_id=message.queue_id,
-        queue_offset=queue_offset,
-        physical_offset=physical_offset,
-        sys_flag=message.sys_flag,
-        flag=message.flag,
-        born_timestamp=message.born_timestamp,
-        born_host=message.born_host,
-        store_timestamp=now_millis,
-        store_host=store_host,
-        reconsume_times=message.reconsume_times,
-        prepared_transaction_offset=message.prepared_transaction_offset,
-    )
-
-
-def unfold_batch(batch: MessageExtBrokerInner) -> list[MessageExtBrokerInner]:
-    """The messages of a batch; the batch's own properties are added to each.
-
-    RemoteCommandError if the body is no batch.
-    """
-    messages = []
-    for record in decode_batch(batch.body):
-        properties = record.properties
-        if batch.properties:
-            separator = b"" if not properties or properties.endswith(b"\x02") else b"\x02"
-            properties += separator + batch.properties
-        message = MessageExtBrokerInner(
-            batch.topic,
-            batch.queue_id,
-            record.body,
-            properties,
-            flag=record.flag,
-            sys_flag=batch.sys_flag,
-            born_timestamp=batch.born_timestamp,
-            born_host=batch.born_host,
-            reconsume_times=batch.reconsume_times,
-        )
-        messages.append(message)
-    return messages

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from minimq.common.file_system import FileSystem
-from minimq.store.consume_queue import UNIT, ConsumeQueue
+from minimq.store.consume_queue import ConsumeQueue
 
 FOLDER = "consumequeue"
 
@@ -48,31 +48,15 @@ class ConsumeQueueTable:
             self._queues[topic, queue_id] = queue
         return queue
 
-    def put_unit(
-        self,
-        topic: str,
-        queue_id: int,
-        queue_offset: int,
-        commit_log_offset: int,
-        size: int,
-        tags_code: int,
+    def put_units(
+        self, topic: str, queue_id: int, queue_offset: int, units: bytes, physical_end: int
     ) -> None:
-        """Append one unit, unless it is there; a queue that misses units before it is `short`."""
+        """Append packed units, unless they are there; a queue that misses some before them is
+        `short`."""
         key = (topic, queue_id)
         queue = self._queues.get(key)
         if queue is None:
             queue = self.find_or_create(topic, queue_id)
-        self.advanced[key] = self.unflushed[key] = queue
-        unit = UNIT.pack(commit_log_offset, size, tags_code)
-        if not queue.put_units(queue_offset, unit, commit_log_offset + size):
-            self.short[key] = queue
-
-    def put_units(
-        self, topic: str, queue_id: int, queue_offset: int, units: bytes, physical_end: int
-    ) -> None:
-        """Append the packed units of a batch."""
-        queue = self.find_or_create(topic, queue_id)
-        key = (topic, queue_id)
         self.advanced[key] = self.unflushed[key] = queue
         if not queue.put_units(queue_offset, units, physical_end):
             self.short[key] = queue

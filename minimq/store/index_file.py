@@ -8,12 +8,10 @@ Differs: entries are gathered and written a batch at a time, the header last. Th
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from functools import lru_cache
-from operator import mul
+from collections.abc import Iterator, Sequence
 
 from minimq.common.file_system import FileSystem
-from minimq.common.java_compat import string_hash_code
+from minimq.store.index_keys import NewEntry
 from minimq.store.mapped_file import MappedFile
 
 HEADER = struct.Struct(">qqqqii")
@@ -21,28 +19,8 @@ HEADER = struct.Struct(">qqqqii")
 SLOT = struct.Struct(">i")
 ENTRY = struct.Struct(">iqii")
 """Key hash, log offset, seconds since the first store time, previous entry of the slot."""
-_PAGE_SLOTS = 1024
-_TAIL = 12
-_POWERS = tuple(pow(31, _TAIL - 1 - place, 1 << 32) for place in range(_TAIL))
-_TAIL_FACTOR = pow(31, _TAIL, 1 << 32)
-
-
-@lru_cache(maxsize=8192)
-def _hash_of_front(text: str) -> int:
-    return string_hash_code(text) & 0xFFFFFFFF
-
-
-def index_key_hash(topic: str, key: str) -> int:
-    """abs(hashCode) of `topic#key`; 0 for the one number without a positive twin."""
-    tail = key[-_TAIL:]
-    if len(tail) == _TAIL and tail.isascii():
-        # The keys of one producer differ at their end only: the front's hash is remembered.
-        front = _hash_of_front(f"{topic}#{key[:-_TAIL]}")
-        h = (front * _TAIL_FACTOR + sum(map(mul, tail.encode(), _POWERS))) & 0xFFFFFFFF
-        h = h - 0x1_0000_0000 if h & 0x8000_0000 else h
-    else:
-        h = string_hash_code(f"{topic}#{key}")
-    return 0 if h == -0x8000_0000 else abs(h)
+_HEADER_SIZE = HEADER.size
+_SECONDS_MAX = 0x7FFFFFFF
 
 
 class IndexFile:
@@ -62,21 +40,40 @@ class IndexFile:
         self._new_entries: list[bytes] = []
         self._new_slots: dict[int, int] = {}
 
-    def has_room(self, keys: int) -> bool:
-        return self.index_count + keys <= self._entries_max
+    @property
+    def room(self) -> int:
+        """For so many further keys."""
+        return self._entries_max - self.index_count
 
-    def put(self, key_hash: int, phy_offset: int, store_timestamp: int) -> None:
-        """Remember one key of a message; the caller asked `has_room`."""
-        slot = key_hash % self._slots
-        previous = self._newest_of(slot)
+    def put(self, entries: Sequence[NewEntry]) -> None:
+        """Remember keys of messages; the caller looked whether there is room.
+
+        One loop without calls: every message of the broker passes here.
+        """
+        if not entries:
+            return
         if self.index_count <= 1:
-            self.begin_phy_offset, self.begin_timestamp = phy_offset, store_timestamp
-        seconds = min(max(store_timestamp - self.begin_timestamp, 0) // 1_000, 0x7FFFFFFF)
-        self._new_entries.append(ENTRY.pack(key_hash, phy_offset, seconds, previous))
-        self._new_slots[slot] = self.index_count
-        self.slot_count += not previous
-        self.index_count += 1
-        self.end_phy_offset, self.end_timestamp = phy_offset, store_timestamp
+            _, self.begin_phy_offset, self.begin_timestamp = entries[0]
+        slots, begin, view = self._slots, self.begin_timestamp, self._file.view
+        newest, packed = self._new_slots, self._new_entries
+        pack, unpack_from = ENTRY.pack, SLOT.unpack_from
+        count, used = self.index_count, self.slot_count
+        for key_hash, offset, stamp in entries:
+            slot = key_hash % slots
+            previous = newest.get(slot)
+            if previous is None:
+                (previous,) = unpack_from(view, _HEADER_SIZE + 4 * slot)
+            if not 0 < previous < count:
+                previous = 0
+                used += 1
+            seconds = (stamp - begin) // 1_000
+            if not 0 <= seconds <= _SECONDS_MAX:
+                seconds = min(max(seconds, 0), _SECONDS_MAX)
+            packed.append(pack(key_hash, offset, seconds, previous))
+            newest[slot] = count
+            count += 1
+        self.index_count, self.slot_count = count, used
+        _, self.end_phy_offset, self.end_timestamp = entries[-1]
 
     def _newest_of(self, slot: int) -> int:
         newest = self._new_slots.get(slot)
@@ -85,16 +82,15 @@ class IndexFile:
         return newest if 0 < newest < self.index_count else 0
 
     def write(self) -> None:
-        """Write what was gathered: entries, then slots page by page, then the header."""
+        """Write what was gathered: entries, then slots, then the header."""
         if not self._new_entries:
             return
         first = self.index_count - len(self._new_entries)
         self._file.write(self._entries_at + first * ENTRY.size, b"".join(self._new_entries))
-        pages: dict[int, list[int]] = {}
-        for slot in self._new_slots:
-            pages.setdefault(slot // _PAGE_SLOTS, []).append(slot)
-        for page, slots in pages.items():
-            self._write_slots(page * _PAGE_SLOTS, slots)
+        pack = SLOT.pack
+        self._file.write_each(
+            [(_HEADER_SIZE + 4 * slot, pack(number)) for slot, number in self._new_slots.items()]
+        )
         header = HEADER.pack(
             self.begin_timestamp,
             self.end_timestamp,
@@ -106,14 +102,6 @@ class IndexFile:
         self._file.write(0, header)
         self._new_entries.clear()
         self._new_slots.clear()
-
-    def _write_slots(self, first: int, slots: list[int]) -> None:
-        start = HEADER.size + first * SLOT.size
-        end = min(start + _PAGE_SLOTS * SLOT.size, self._entries_at)
-        page = bytearray(self._file.view[start:end])
-        for slot in slots:
-            SLOT.pack_into(page, (slot - first) * SLOT.size, self._new_slots[slot])
-        self._file.write(start, bytes(page))
 
     def time_matches(self, begin: int, end: int) -> bool:
         """Whether the span of this file overlaps the span asked for."""

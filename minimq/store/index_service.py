@@ -12,15 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from minimq.common.message_const import MessageConst
 from minimq.common.service_task import ServiceTask
-from minimq.common.sys_flag import TRANSACTION_MASK, TransactionType
-from minimq.protocol.message_codec import find_property
+from minimq.errors import StoreError
 from minimq.store.commit_log import CommitLog
 from minimq.store.dispatch import DelayLevels, DispatchRequest
-from minimq.store.index_file import IndexFile, index_key_hash
+from minimq.store.index_file import IndexFile
+from minimq.store.index_keys import NewEntry, NotedRecord, index_key_hash, key_entries
 from minimq.store.log_cursor import next_record
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = "index"
 PASS_MILLIS = 1_000
-RECORDS_PER_SLICE_MAX = 200
+RECORDS_PER_SLICE_MAX = 64
 """Then others get their turn on the loop."""
 RECORDS_BEFORE_ANSWER_MAX = 5_000
 """A question waits for at most so many records that are not indexed yet."""
@@ -36,17 +35,6 @@ NOTED_RECORDS_MAX = 4_096
 """Records remembered until the next pass; further ones are read from the log again."""
 NOTED_RECORDS_CALL = 1_024
 """So many do not wait for the next second."""
-
-
-class NotedRecord(NamedTuple):
-    """What the index needs of a record."""
-
-    commit_log_offset: int
-    next_offset: int
-    topic: str
-    properties: bytes
-    sys_flag: int
-    store_timestamp: int
 
 
 class IndexService(ServiceTask):
@@ -95,6 +83,15 @@ class IndexService(ServiceTask):
             if len(noted) == NOTED_RECORDS_CALL:
                 self.wakeup()
 
+    def note_all(self, records: list[NotedRecord]) -> None:
+        """The records of a batch were appended just now."""
+        noted = self._noted
+        before = len(noted)
+        if before + len(records) <= NOTED_RECORDS_MAX and self._config.message_index_enable:
+            noted.extend(records)
+            if before < NOTED_RECORDS_CALL <= len(noted):
+                self.wakeup()
+
     async def run_once(self) -> None:
         await self.wait_for_running(PASS_MILLIS)
         if self.build(RECORDS_PER_SLICE_MAX):
@@ -106,46 +103,57 @@ class IndexService(ServiceTask):
         if not self._config.message_index_enable:
             return False
         self.position = max(self.position, self._log.min_offset)
-        more = True
-        for _ in range(records_max):
-            more = self._next_record()
-            if not more:
+        left = records_max
+        while left > 0:
+            records = self._take_noted(left) or self._read_record()
+            if records is None:
                 break
+            self._put(records)
+            left -= max(len(records), 1)
         self._write()
-        return more
+        return left <= 0
 
-    def _next_record(self) -> bool:
-        offset, noted = self.position, self._noted
-        while noted and noted[0].commit_log_offset < offset:
+    def _take_noted(self, most: int) -> list[NotedRecord]:
+        """Noted records, the first of them at `position`, as far as each follows the other."""
+        position, noted = self.position, self._noted
+        while noted and noted[0][0] < position:
             noted.popleft()
-        if noted and noted[0].commit_log_offset == offset:
+        taken: list[NotedRecord] = []
+        while noted and noted[0][0] == position and len(taken) < most:
             record = noted.popleft()
-            self.position = record.next_offset
-        else:
-            found, self.position = next_record(self._log, offset, self._levels)
-            if found is None:
-                return self.position > offset
-            record = _to_note(found)
-        if offset > self._done:
-            self._put(record)
-        return True
+            position = record[1]
+            taken.append(record)
+        self.position = position
+        return taken
 
-    def _put(self, record: NotedRecord) -> None:
-        if record.sys_flag & TRANSACTION_MASK == _ROLLBACK:
-            return
-        keys = _keys_of(record.properties)
-        if not keys:
-            return
-        file = self._file_with_room(len(keys), record.store_timestamp)
-        for key in keys:
-            hashed = index_key_hash(record.topic, key)
-            file.put(hashed, record.commit_log_offset, record.store_timestamp)
+    def _read_record(self) -> list[NotedRecord] | None:
+        """The record at `position`, out of the log; none at the end of a file. None: no more."""
+        offset = self.position
+        found, self.position = next_record(self._log, offset, self._levels)
+        if found is not None:
+            return [_to_note(found)]
+        return [] if self.position > offset else None
 
-    def _file_with_room(self, keys: int, now_millis: int) -> IndexFile:
-        if self._files:
-            if self._files[-1].has_room(keys):
-                return self._files[-1]
-            self._files[-1].write()
+    def _put(self, records: list[NotedRecord]) -> None:
+        """Hand every key of these records to the file that has room for it."""
+        if records and records[0][0] <= self._done:
+            records = [record for record in records if record[0] > self._done]
+        entries = key_entries(records)
+        try:
+            while entries:
+                file = self._files[-1] if self._files else self._add_file()
+                fitting = _whole_messages(entries, file.room)
+                if fitting or file.index_count <= 1:
+                    file.put(entries[: fitting or 1])
+                    entries = entries[fitting or 1 :]
+                else:
+                    file.write()
+                    self._add_file()
+        except StoreError:
+            self.position = entries[0][1]  # the next pass reads the log from there again
+            raise
+
+    def _add_file(self) -> IndexFile:
         self._files.append(self._open(self._new_name()))
         return self._files[-1]
 
@@ -205,25 +213,18 @@ class IndexService(ServiceTask):
             file.close()
 
 
-_SEPARATOR = MessageConst.KEY_SEPARATOR
-_UNIQ_KEY = MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX.encode()
-_KEYS = MessageConst.PROPERTY_KEYS.encode()
-_ROLLBACK = int(TransactionType.ROLLBACK)
-
-
-def _keys_of(properties: bytes) -> list[str]:
-    """The producer's id of the message, then each of its KEYS."""
-    uniq_key = find_property(properties, _UNIQ_KEY)
-    keys = [uniq_key] if uniq_key else []
-    if _KEYS in properties:
-        text = find_property(properties, _KEYS) or ""
-        keys += [key for key in text.split(_SEPARATOR) if key]
-    return keys
+def _whole_messages(entries: list[NewEntry], room: int) -> int:
+    """How many entries fit without parting those of one message."""
+    if len(entries) <= room:
+        return len(entries)
+    while room > 0 and entries[room][1] == entries[room - 1][1]:
+        room -= 1
+    return room
 
 
 def _to_note(record: DispatchRequest) -> NotedRecord:
     offset = record.commit_log_offset
-    return NotedRecord(
+    return (
         offset,
         offset + record.size,
         record.topic,

@@ -10,7 +10,7 @@ from minimq.common.config_manager import load_json_table, persist_json_table
 from minimq.common.file_system import FileSystem
 from minimq.errors import StoreError
 from minimq.store.consume_queue_table import ConsumeQueueTable
-from minimq.store.recovery import QueueKey
+from minimq.store.unit_collector import QueueKey
 
 QUEUE_OFFSET_FILE = "config/consumeQueueOffset.json"
 

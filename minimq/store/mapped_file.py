@@ -47,6 +47,15 @@ class MappedFile:
         except OSError as error:
             raise self._failed("write", error) from error
 
+    def write_each(self, parts: list[tuple[int, bytes]]) -> None:
+        """Write many small parts, each at its position."""
+        write = self._file.write
+        try:
+            for position, data in parts:
+                write(position, data)
+        except OSError as error:
+            raise self._failed("write", error) from error
+
     def flush(self) -> None:
         """Bring what is written to the disk; runs in the flusher's thread."""
         try:

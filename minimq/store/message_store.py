@@ -153,6 +153,8 @@ class DefaultMessageStore(StoreWriter):
             """Nothing is served before the queues know of every record."""
         for service in self._services:
             service.start()
+        if self.commit_log.files.dirty_bytes:  # written before a crash, perhaps never flushed
+            self.flusher.flush_to(self.commit_log.max_offset, lambda _: self._advanced())
         self.state = StoreState.RUNNING
         self.accepting = not config.is_slave
 

@@ -8,12 +8,15 @@ Differs: properties stay the encoded bytes they came in; tag and delay level are
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import Future
+from collections.abc import Sequence
 from enum import Enum, auto
 from functools import lru_cache
 
+from msgspec import Struct
+
 from minimq.common.message_const import MessageConst
-from minimq.protocol.message_codec import create_message_id, find_property, tags_code
+from minimq.protocol.message_codec import find_property, tags_code, upper_hex
 
 
 class PutMessageStatus(Enum):
@@ -29,81 +32,42 @@ class PutMessageStatus(Enum):
     UNKNOWN_ERROR = auto()
 
 
-class MessageExtBrokerInner:
+class MessageExtBrokerInner(Struct, eq=False, gc=False):
     """A message on its way into the log. For a batch, `body` holds the encoded small records.
 
-    `delay_time_level` and `wait_store_msg_ok` come from the properties unless given: 0 puts a due
-    message into its real topic although its properties still name a level.
+    `delay_time_level` and `wait_store_msg_ok` are looked up in the properties unless given: 0 puts
+    a due message into its real topic although its properties still name a level.
     """
 
-    __slots__ = (
-        "_delay_time_level",
-        "_tags_code",
-        "_wait_store_msg_ok",
-        "body",
-        "born_host",
-        "born_timestamp",
-        "flag",
-        "prepared_transaction_offset",
-        "properties",
-        "queue_id",
-        "reconsume_times",
-        "store_host",
-        "sys_flag",
-        "topic",
-    )
-
-    def __init__(
-        self,
-        topic: str,
-        queue_id: int,
-        body: bytes,
-        properties: bytes = b"",
-        *,
-        flag: int = 0,
-        sys_flag: int = 0,
-        born_timestamp: int = 0,
-        born_host: bytes = bytes(8),
-        store_host: bytes | None = None,
-        reconsume_times: int = 0,
-        prepared_transaction_offset: int = 0,
-        delay_time_level: int | None = None,
-        wait_store_msg_ok: bool | None = None,
-    ) -> None:
-        self.topic = topic
-        self.queue_id = queue_id
-        self.body = body
-        self.properties = properties
-        self.flag = flag
-        self.sys_flag = sys_flag
-        self.born_timestamp = born_timestamp
-        self.born_host = born_host
-        self.store_host = store_host
-        self.reconsume_times = reconsume_times
-        self.prepared_transaction_offset = prepared_transaction_offset
-        self._delay_time_level = delay_time_level
-        self._wait_store_msg_ok = wait_store_msg_ok
-        self._tags_code: int | None = None
+    topic: str
+    queue_id: int
+    body: bytes
+    properties: bytes = b""
+    flag: int = 0
+    sys_flag: int = 0
+    born_timestamp: int = 0
+    born_host: bytes = bytes(8)
+    reconsume_times: int = 0
+    wait_store_msg_ok: bool | None = None
+    store_host: bytes | None = None
+    prepared_transaction_offset: int = 0
+    delay_time_level: int | None = None
 
     @property
     def tags_code(self) -> int:
-        if self._tags_code is None:
-            self._tags_code = tags_code_of(self.properties)
-        return self._tags_code
+        return tags_code_of(self.properties)
 
-    @property
-    def delay_time_level(self) -> int:
-        if self._delay_time_level is None:
+    def find_delay_time_level(self) -> int:
+        if self.delay_time_level is None:
             text = find_property(self.properties, _DELAY) if _DELAY in self.properties else None
-            self._delay_time_level = int(text) if text and text.isdecimal() else 0
-        return self._delay_time_level
+            self.delay_time_level = int(text) if text and text.isdecimal() else 0
+        return self.delay_time_level
 
-    @property
-    def wait_store_msg_ok(self) -> bool:
-        if self._wait_store_msg_ok is None:
+    def waits_for_store(self) -> bool:
+        if self.wait_store_msg_ok is None:
             text = find_property(self.properties, _WAIT) if _WAIT in self.properties else None
-            self._wait_store_msg_ok = text is None or text.lower() == "true"
-        return self._wait_store_msg_ok
+            self.wait_store_msg_ok = text is None or text.lower() == "true"
+        return self.wait_store_msg_ok
 
     @property
     def uniq_key(self) -> str | None:
@@ -135,40 +99,19 @@ def _code_of_tag(tag: bytes) -> int:
     return tags_code(str(tag, "utf-8", "replace"))
 
 
-class PutMessageResult:
+class PutMessageResult(Struct, eq=False):
     """Where the record is. `pending` completes with the final status if something must wait."""
 
-    __slots__ = (
-        "commit_log_offset",
-        "next_offset",
-        "pending",
-        "queue_offset",
-        "record_offsets",
-        "remark",
-        "status",
-        "store_host",
-        "store_timestamp",
-    )
-
-    def __init__(
-        self,
-        status: PutMessageStatus,
-        remark: str = "",
-        queue_offset: int = 0,
-        commit_log_offset: int = 0,
-        next_offset: int = 0,
-        store_timestamp: int = 0,
-        store_host: bytes = b"",
-    ) -> None:
-        self.status = status
-        self.remark = remark
-        self.queue_offset = queue_offset
-        self.commit_log_offset = commit_log_offset
-        self.next_offset = next_offset
-        self.store_timestamp = store_timestamp
-        self.store_host = store_host
-        self.record_offsets: tuple[int, ...] = ()
-        self.pending: asyncio.Future[PutMessageStatus] | None = None
+    status: PutMessageStatus
+    remark: str = ""
+    queue_offset: int = 0
+    commit_log_offset: int = 0
+    next_offset: int = 0
+    store_timestamp: int = 0
+    store_host: bytes = b""
+    record_offsets: Sequence[int] = ()
+    """Of the messages of a batch."""
+    pending: Future[PutMessageStatus] | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -186,8 +129,11 @@ class PutMessageResult:
     @property
     def msg_id(self) -> str:
         """The store id; those of a batch separated by commas."""
-        offsets = self.record_offsets or (self.commit_log_offset,)
-        return ",".join([create_message_id(self.store_host, offset) for offset in offsets])
+        host = upper_hex(self.store_host)
+        if not self.record_offsets:
+            return host + "%016X" % self.commit_log_offset  # noqa: UP031  (half of f"{:016X}")
+        offsets = ["%016X" % offset for offset in self.record_offsets]  # noqa: UP031
+        return host + f",{host}".join(offsets)
 
     def __repr__(self) -> str:
         return (

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from minimq.store.commit_log import CommitLog
-from minimq.store.consume_queue import BLANK_UNIT_SIZE, UNIT
 from minimq.store.consume_queue_table import ConsumeQueueTable
 from minimq.store.dispatch import (
     DelayLevels,
@@ -22,6 +21,7 @@ from minimq.store.dispatch import (
     read_record,
 )
 from minimq.store.mapped_file import MappedFile
+from minimq.store.unit_collector import QueueKey, UnitCollector
 
 SEGMENTS_CHECKED = 3
 """After an orderly end only the last segments are read again."""
@@ -30,7 +30,6 @@ _ZEROS = bytes(64 * 1024)
 
 Damage = tuple[int, int]
 """First byte of the log that is no record, and first byte of the next sound record."""
-QueueKey = tuple[str, int]
 
 
 @dataclass(slots=True)
@@ -125,22 +124,32 @@ class LogRecovery:
         whole_log = self._report.start == self._log.min_offset
         collector = UnitCollector(self._queues, may_begin_later=whole_log)
         end = file.size
-        for record in self._records(file):
+        for record in self._records(file, collector):
             if isinstance(record, int):
                 end = record
                 break
             collector.add(record)
-            self._report.records += 1
-            self._log.store_timestamp = record.store_timestamp
         collector.finish()
+        if collector.records:
+            self._report.records += collector.records
+            self._log.store_timestamp = collector.store_timestamp
         self._lost.update(collector.missing)
         return end
 
-    def _records(self, file: MappedFile) -> Iterator[DispatchRequest | int]:
-        """The sound records of a file; at last the position where they end, if not at its end."""
+    def _records(
+        self, file: MappedFile, taker: UnitCollector | None = None
+    ) -> Iterator[DispatchRequest | int]:
+        """The sound records of a file; at last the position where they end, if not at its end.
+
+        `taker` may take the usual ones before they become objects.
+        """
         view, base, levels = file.view, file.base_offset, self._levels
         at = 0
         while at < file.size:
+            if taker is not None:
+                at = taker.add_usual(view, at, base)
+                if at >= file.size:
+                    return
             record = read_record(view, at, base + at, levels, check_crc=True)
             if isinstance(record, DispatchRequest):
                 yield record
@@ -213,78 +222,3 @@ def _used_bytes(view: memoryview, start: int) -> int:
         if chunk != _ZEROS[: len(chunk)]:
             return end - len(chunk) + len(chunk.rstrip(b"\0")) - start
     return 0
-
-
-class UnitCollector:
-    """Gathers units of many records, so that each queue gets one write per file of the log.
-
-    With `only`, those queues are being rebuilt: gaps in them are filled with blank units. Without,
-    a queue with a gap is `missing` units and left alone.
-    """
-
-    def __init__(
-        self,
-        queues: ConsumeQueueTable,
-        *,
-        may_begin_later: bool,
-        only: dict[QueueKey, None] | None = None,
-    ) -> None:
-        self._queues = queues
-        self._may_begin_later = may_begin_later
-        self._only = only
-        self._runs: dict[QueueKey, _Run] = {}
-        self.missing: dict[QueueKey, None] = {}
-
-    def add(self, record: DispatchRequest) -> None:
-        key = (record.topic, record.queue_id)
-        if self._only is not None and key not in self._only:
-            return
-        run = self._runs.get(key)
-        if run is None or record.queue_offset != run.next_offset:
-            if not record.in_consume_queue or not self._begin(key, record):
-                return
-            run = self._runs[key]
-        elif not record.in_consume_queue:
-            return
-        run.units.append(UNIT.pack(record.commit_log_offset, record.size, record.tags_code))
-        run.next_offset += 1
-        run.physical_end = record.commit_log_offset + record.size
-
-    def _begin(self, key: QueueKey, record: DispatchRequest) -> bool:
-        """Start a run of units at this record; False if it has a unit, or cannot have one."""
-        self._write(key)
-        queue = self._queues.find_or_create(*key)
-        offset, missing = record.queue_offset, record.queue_offset - queue.max_offset
-        begins_later = not queue.files.files and self._may_begin_later
-        if missing < 0:
-            return False
-        if missing and not begins_later:
-            if self._only is None:
-                self.missing[key] = None
-                return False
-            blank = UNIT.pack(record.commit_log_offset, BLANK_UNIT_SIZE, 0)
-            queue.put_units(queue.max_offset, blank * missing, record.commit_log_offset)
-        self._runs[key] = _Run(offset)
-        return True
-
-    def _write(self, key: QueueKey) -> None:
-        run = self._runs.pop(key, None)
-        if run is not None:
-            first = run.next_offset - len(run.units)
-            self._queues.put_units(*key, first, b"".join(run.units), run.physical_end)
-
-    def finish(self) -> None:
-        """Write what is gathered."""
-        for key in list(self._runs):
-            self._write(key)
-
-
-class _Run:
-    """Units of one queue that follow each other."""
-
-    __slots__ = ("next_offset", "physical_end", "units")
-
-    def __init__(self, next_offset: int) -> None:
-        self.next_offset = next_offset
-        self.physical_end = 0
-        self.units: list[bytes] = []

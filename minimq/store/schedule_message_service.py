@@ -68,7 +68,7 @@ class ScheduleMessageService(ServiceTask):
 
     def redirect(self, message: MessageExtBrokerInner) -> None:
         """Send a message with a delay level to the schedule topic; remember where it belongs."""
-        level = min(message.delay_time_level, self.levels.max_level)
+        level = min(message.find_delay_time_level(), self.levels.max_level)
         properties = string_to_properties(message.properties.decode("utf-8", "replace"))
         properties[MessageConst.PROPERTY_REAL_TOPIC] = message.topic
         properties[MessageConst.PROPERTY_REAL_QUEUE_ID] = str(message.queue_id)

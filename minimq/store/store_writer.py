@@ -16,18 +16,26 @@ from minimq.common.mix_all import SCHEDULE_TOPIC, TOPIC_MAX_LENGTH
 from minimq.common.sys_flag import TRANSACTION_MASK
 from minimq.errors import LocalCommandError, RemoteCommandError, StoreError
 from minimq.protocol.message_codec import PROPERTIES_MAX_BYTES, encode_host, find_property
-from minimq.store.commit_log import AppendedRecord, SegmentError
+from minimq.store.batch_records import batch_tags_codes, batch_units
+from minimq.store.commit_log import SegmentError
 from minimq.store.consume_queue import UNIT
 from minimq.store.dispatch import (
+    FOLDER_NAMES_REMEMBERED,
     NOT_IN_QUEUES,
     DelayLevels,
     DispatchRequest,
     is_folder_name,
     queue_tags_code,
 )
-from minimq.store.index_service import IndexService, NotedRecord
+from minimq.store.index_keys import NotedRecord
+from minimq.store.index_service import IndexService
 from minimq.store.put_completion import PutCompletion, Waiter
-from minimq.store.put_message import MessageExtBrokerInner, PutMessageResult, PutMessageStatus
+from minimq.store.put_message import (
+    MessageExtBrokerInner,
+    PutMessageResult,
+    PutMessageStatus,
+    tags_code_of,
+)
 from minimq.store.reput_message_service import RETRIES_BEFORE_REFUSING, ReputMessageService
 from minimq.store.running_flags import Reason, RunningFlags
 from minimq.store.schedule_message_service import ScheduleMessageService
@@ -61,6 +69,9 @@ class StoreWriter(StoreReader):
         self._now_millis = host.clock.now_millis
         self._recorder = host.recorder
         self._is_slave = config.is_slave
+        self._body_max = config.max_message_size
+        self._sound_topics: set[str] = set()
+        """Their names were looked at."""
         self._arriving: ArrivingListener | None = None
         self._waiters: list[Waiter] = []
         """What a put that waits for more than the append waits for."""
@@ -73,28 +84,40 @@ class StoreWriter(StoreReader):
 
     def put_message(self, message: MessageExtBrokerInner) -> PutMessageResult:
         """Store one message. One with a delay level goes to the schedule topic first."""
-        refusal = self._refusal(message)
-        if refusal is not None:
-            return refusal
         if (
-            message.delay_time_level > 0
-            and message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
+            message.topic not in self._sound_topics
+            or not self.flags.writeable
+            or not self.accepting
+            or len(message.properties) > PROPERTIES_MAX_BYTES
+            or len(message.body) > self._body_max
         ):
+            refusal = self._refusal(message)
+            if refusal is not None:
+                return refusal
+        in_queue = message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES
+        if in_queue and message.delay_time_level != 0 and message.find_delay_time_level() > 0:
             self.schedule.redirect(message)
-        host = message.store_host or self.store_host
-        rolled = self.commit_log.segments_rolled
+        log = self.commit_log
+        rolled = log.segments_rolled
         try:
-            result = self.commit_log.append(message, host, self._now_millis())
+            result = log.append(message, message.store_host or self.store_host, self._now_millis())
         except (StoreError, LocalCommandError) as error:
             return self._not_written(error)
-        if rolled != self.commit_log.segments_rolled:
+        if rolled != log.segments_rolled:
             self._rolled()
+        record = (
+            result.commit_log_offset,
+            result.next_offset,
+            message.topic,
+            message.properties,
+            message.sys_flag,
+            result.store_timestamp,
+        )
         if self._recorder.listening:
-            offset = result.commit_log_offset
-            self._tell_appended(message, result.queue_offset, offset, result.next_offset - offset)
-        self._note(message, result.commit_log_offset, result.next_offset, result.store_timestamp)
+            self._tell_appended(message.topic, message.queue_id, result.queue_offset, record)
+        self.index.note(record)
         if self.reput.caught_up:
-            self._dispatch_appended(message, result)
+            self._dispatch_appended(message, result, in_queue)
         else:
             self.reput.appended()
         self._appended()
@@ -107,7 +130,7 @@ class StoreWriter(StoreReader):
         refusal = self._refusal(batch)
         if refusal is not None:
             return refusal
-        if batch.delay_time_level > 0 or batch.sys_flag & TRANSACTION_MASK:
+        if batch.find_delay_time_level() > 0 or batch.sys_flag & TRANSACTION_MASK:
             why = "a batch cannot be delayed or part of a transaction"
             return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, why)
         host = batch.store_host or self.store_host
@@ -119,8 +142,9 @@ class StoreWriter(StoreReader):
         if rolled != self.commit_log.segments_rolled:
             self._rolled()
         if self._recorder.listening:
-            for place, (offset, size, message) in enumerate(records, result.queue_offset):
-                self._tell_appended(message, place, offset, size)
+            for place, record in enumerate(records, result.queue_offset):
+                self._tell_appended(batch.topic, batch.queue_id, place, record)
+        self.index.note_all(records)
         if self.reput.caught_up:
             self._dispatch_batch(batch, result, records)
         else:
@@ -129,12 +153,6 @@ class StoreWriter(StoreReader):
         if self._waiters:
             self._wait_for_others(batch, result)
         return result
-
-    def _note(self, message: MessageExtBrokerInner, offset: int, end: int, stamp: int) -> None:
-        """The index need not read again what we hold in our hands."""
-        self.index.note(
-            NotedRecord(offset, end, message.topic, message.properties, message.sys_flag, stamp)
-        )
 
     def _refusal(self, message: MessageExtBrokerInner) -> PutMessageResult | None:
         if not self.accepting or not self.flags.writeable:
@@ -147,8 +165,11 @@ class StoreWriter(StoreReader):
         if len(message.properties) > PROPERTIES_MAX_BYTES:
             status = PutMessageStatus.PROPERTIES_SIZE_EXCEEDED
             return PutMessageResult(status, "properties length too long")
-        if len(message.body) > self.config.max_message_size:
+        if len(message.body) > self._body_max:
             return PutMessageResult(PutMessageStatus.MESSAGE_ILLEGAL, "message size exceeded")
+        if len(self._sound_topics) >= FOLDER_NAMES_REMEMBERED:
+            self._sound_topics.clear()
+        self._sound_topics.add(message.topic)
         return None
 
     def _not_written(self, error: Exception) -> PutMessageResult:
@@ -165,7 +186,7 @@ class StoreWriter(StoreReader):
             self._recorder.emit(catalog.STORE_NOT_WRITEABLE, SERVICE, cause)
 
     def _wait_for_others(self, message: MessageExtBrokerInner, result: PutMessageResult) -> None:
-        if message.wait_store_msg_ok:
+        if message.waits_for_store():
             PutCompletion(result, self._waiters)
 
     # -- dispatch --------------------------------------------------------------------------------
@@ -174,87 +195,71 @@ class StoreWriter(StoreReader):
         """One record of the log, for the reput service."""
         if self._is_slave:
             self.commit_log.store_timestamp = record.store_timestamp
-        if record.in_consume_queue:
-            self._put_unit(
-                record.topic,
-                record.queue_id,
-                record.queue_offset,
-                record.commit_log_offset,
-                record.size,
-                record.tags_code,
-                record.store_timestamp,
-                record.properties,
-            )
+        if not record.in_consume_queue:
+            return
+        topic, queue_id, place = record.topic, record.queue_id, record.queue_offset
+        offset, size, code = record.commit_log_offset, record.size, record.tags_code
+        self.queues.put_units(topic, queue_id, place, UNIT.pack(offset, size, code), offset + size)
+        self.dispatched_timestamp = record.store_timestamp
+        self._arrived(topic, queue_id, place, code, record.store_timestamp, record.properties)
+        if self._recorder.listening:
+            self._tell_dispatched(topic, queue_id, place, offset, size)
 
-    def _dispatch_appended(self, message: MessageExtBrokerInner, result: PutMessageResult) -> None:
+    def _dispatch_appended(
+        self, message: MessageExtBrokerInner, result: PutMessageResult, in_queue: bool
+    ) -> None:
         """The same for a message that was appended just now."""
-        offset, stamp = result.commit_log_offset, result.store_timestamp
-        self.reput.reput_from_offset = result.next_offset
-        if message.sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES:
+        self.reput.reput_from_offset = end = result.next_offset
+        if in_queue:
+            topic, queue_id, properties = message.topic, message.queue_id, message.properties
+            place, offset, stamp = (
+                result.queue_offset,
+                result.commit_log_offset,
+                result.store_timestamp,
+            )
+            if topic == SCHEDULE_TOPIC:
+                code = queue_tags_code(topic, properties, stamp, self.levels)
+            else:
+                code = tags_code_of(properties)
+            unit = UNIT.pack(offset, end - offset, code)
             try:
-                self._put_unit(
-                    message.topic,
-                    message.queue_id,
-                    result.queue_offset,
-                    offset,
-                    result.next_offset - offset,
-                    self._tags_code(message, stamp),
-                    stamp,
-                    message.properties,
-                )
+                self.queues.put_units(topic, queue_id, place, unit, end)
             except StoreError:
                 self._leave_to_reput(offset)
                 return
+            self.dispatched_timestamp = stamp
+            self._arrived(topic, queue_id, place, code, stamp, properties)
+            if self._recorder.listening:
+                self._tell_dispatched(topic, queue_id, place, offset, end - offset)
         self._advanced()
 
     def _dispatch_batch(
-        self, batch: MessageExtBrokerInner, result: PutMessageResult, records: list[AppendedRecord]
+        self, batch: MessageExtBrokerInner, result: PutMessageResult, records: list[NotedRecord]
     ) -> None:
         """The same for a batch, with one write to its queue."""
+        topic, queue_id = batch.topic, batch.queue_id
         stamp, first = result.store_timestamp, result.queue_offset
         self.reput.reput_from_offset = result.next_offset
-        codes = [self._tags_code(message, stamp) for _, _, message in records]
-        units = [UNIT.pack(r[0], r[1], code) for r, code in zip(records, codes, strict=True)]
-        queue = (batch.topic, batch.queue_id)
+        codes = batch_tags_codes(records, self.levels)
+        units = batch_units(records, codes)
         try:
-            self.queues.put_units(*queue, first, b"".join(units), result.next_offset)
+            self.queues.put_units(topic, queue_id, first, units, result.next_offset)
         except StoreError:
             self._leave_to_reput(result.commit_log_offset)
             return
         self.dispatched_timestamp = stamp
-        for place, (offset, size, message) in enumerate(records):
-            self._arrived(*queue, first + place, codes[place], stamp, message.properties)
-            if self._recorder.listening:
-                self._tell_dispatched(*queue, first + place, offset, size)
+        last_with = {code: place for place, code in enumerate(codes)}
+        for code, place in last_with.items():  # who waits asks for tags, not for single messages
+            self._arrived(topic, queue_id, first + place, code, stamp, records[place][3])
+        if self._recorder.listening:
+            for place, record in enumerate(records, first):
+                self._tell_dispatched(topic, queue_id, place, record[0], record[1] - record[0])
         self._advanced()
 
     def _leave_to_reput(self, commit_log_offset: int) -> None:
         """The queue could not be written: the reput service tries again."""
         self.reput.reput_from_offset = commit_log_offset
         self.reput.appended()
-
-    def _tags_code(self, message: MessageExtBrokerInner, store_timestamp: int) -> int:
-        if message.topic != SCHEDULE_TOPIC:
-            return message.tags_code
-        return queue_tags_code(message.topic, message.properties, store_timestamp, self.levels)
-
-    def _put_unit(
-        self,
-        topic: str,
-        queue_id: int,
-        queue_offset: int,
-        commit_log_offset: int,
-        size: int,
-        tags_code: int,
-        store_timestamp: int,
-        properties: bytes,
-    ) -> None:
-        """Make one message visible, and tell whoever waits for it."""
-        self.queues.put_unit(topic, queue_id, queue_offset, commit_log_offset, size, tags_code)
-        self.dispatched_timestamp = store_timestamp
-        self._arrived(topic, queue_id, queue_offset, tags_code, store_timestamp, properties)
-        if self._recorder.listening:
-            self._tell_dispatched(topic, queue_id, queue_offset, commit_log_offset, size)
 
     def _arrived(
         self,
@@ -295,17 +300,18 @@ class StoreWriter(StoreReader):
     # -- telling ---------------------------------------------------------------------------------
 
     def _tell_appended(
-        self, message: MessageExtBrokerInner, queue_offset: int, offset: int, size: int
+        self, topic: str, queue_id: int, queue_offset: int, record: NotedRecord
     ) -> None:
+        offset, end, _, properties, _, _ = record
         self._recorder.emit(
             catalog.STORE_APPENDED,
             "CommitLog",
-            message.topic,
-            message.queue_id,
+            topic,
+            queue_id,
             queue_offset,
             offset,
-            size,
-            find_property(message.properties, _UNIQ_KEY) or "",
+            end - offset,
+            find_property(properties, _UNIQ_KEY) or "",
         )
 
     def _tell_dispatched(

@@ -142,6 +142,29 @@ def test_a_decided_message_is_not_asked_about():
     with_broker(scenario)
 
 
+@pytest.mark.parametrize("topic", ["RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC"])
+def test_a_progress_beyond_the_end_is_corrected(topic):
+    """As after a power cut that took messages, but not the table of offsets."""
+
+    async def scenario(rig: BrokerRig) -> None:
+        client = rig.client()
+        offsets = rig.broker.consumer_offset_manager
+        sent = await send_half(client)
+        await end(client, end_ext(sent, COMMIT))
+        await rig.sleep(61_000)
+        offsets.commit_offset("CID_RMQ_SYS_TRANS", topic, 0, 1_000)
+        await rig.sleep(60_000)
+        assert offsets.query_offset("CID_RMQ_SYS_TRANS", topic, 0) == 1
+        await heartbeat(client, "p1", None, producer_group="PG")
+        await end(client, end_ext(await send_half(client), ROLLBACK))
+        await send_half(client)
+        await rig.sleep(61_000)
+        assert len(questions(client)) == 1  # about the undecided one only
+        assert offsets.query_offset("CID_RMQ_SYS_TRANS", topic, 0) >= 2
+
+    with_broker(scenario)
+
+
 def test_after_the_last_question_it_is_given_up():
     async def scenario(rig: BrokerRig) -> None:
         client = rig.client()

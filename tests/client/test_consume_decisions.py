@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from minimq.client.client_config import ClientConfig, without_namespace, wrap_namespace
 from minimq.client.consumer.consume_message_orderly_service import (
     OrderlyPlan,
+    count_orderly_result,
     plan_orderly_result,
 )
 from minimq.client.consumer.consume_result import (
@@ -165,6 +166,23 @@ def test_a_long_call_is_labelled_but_keeps_its_status():
 )
 def test_the_table_of_orderly_results(status, auto, suspend, plan):
     assert plan_orderly_result(ConsumeOrderlyStatus[status], auto, suspend) == plan
+
+
+@pytest.mark.parametrize(
+    ("status", "auto", "counted"),
+    [
+        ("SUCCESS", True, (3, 0)),
+        ("COMMIT", True, (3, 0)),
+        ("ROLLBACK", True, (3, 0)),
+        ("SUSPEND_CURRENT_QUEUE_A_MOMENT", True, (0, 3)),
+        ("SUCCESS", False, (3, 0)),
+        ("COMMIT", False, (0, 0)),
+        ("ROLLBACK", False, (0, 0)),
+        ("SUSPEND_CURRENT_QUEUE_A_MOMENT", False, (0, 3)),
+    ],
+)
+def test_what_an_orderly_result_counts_as(status, auto, counted):
+    assert count_orderly_result(ConsumeOrderlyStatus[status], auto, 3) == counted
 
 
 def test_direct_consumption_names_its_outcome():

@@ -525,6 +525,29 @@ async def test_an_orderly_queue_waits_for_its_poisoned_message():
 
 
 @virtual
+async def test_a_message_that_a_user_sends_back_in_order_has_sixteen_retries_as_well():
+    async with virtual_cluster() as cluster:
+        got = Collector(lambda messages: ConsumeOrderlyStatus.SUCCESS)
+        consumer = await cluster.consumer(got, orderly=True)
+        producer = await cluster.producer()
+        await send_many(producer, 1)
+        await wait_until(lambda: len(got) == 1)
+        headers = []
+        api = consumer.instance.mq_client_api
+        send_back = api.consumer_send_message_back
+
+        async def spy(address, header):
+            headers.append(header)
+            await send_back(address, header)
+
+        api.consumer_send_message_back = spy
+        await consumer.send_message_back(got.messages[0], 1)
+        assert headers[0].max_reconsume_times == 16
+        await wait_until(lambda: len(got) == 2, 120)
+        assert got.messages[1].reconsume_times == 1
+
+
+@virtual
 async def test_an_orderly_message_over_its_maximum_becomes_a_dead_letter():
     async with virtual_cluster() as cluster:
         producer = await cluster.producer()

@@ -38,7 +38,11 @@ SUCCESS = ConsumeConcurrentlyStatus.CONSUME_SUCCESS
 LATER = ConsumeConcurrentlyStatus.RECONSUME_LATER
 QUEUES = 4
 
-pytestmark = pytest.mark.live
+PATIENCE_SECONDS = 200
+"""Longer than a broker believes a member whose goodbye was lost on a busy machine."""
+PATIENT = {"send_msg_timeout": 60_000, "mq_client_api_timeout": 30_000}
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module", params=["ours", pytest.param("genuine", marks=pytest.mark.genuine)])
@@ -57,7 +61,7 @@ def namesrv(request: pytest.FixtureRequest) -> Iterator[str]:
 def topic(request: pytest.FixtureRequest, namesrv: str) -> str:
     """A topic of the test's own, known with its queues on both brokers before the test begins."""
     name = f"T-{abs(hash(request.node.name)) % 10**8}"
-    with DefaultMQProducer("topic-maker", namesrv_addr=namesrv) as producer:
+    with make_producer(namesrv, "topic-maker") as producer:
         for number in range(2 * QUEUES):
             queue = MessageQueue(name, ("broker-a", "broker-b")[number % 2], number // 2)
             producer.send(Message(name, b"route", tags="route"), queue)
@@ -79,12 +83,12 @@ def broker_count(producer: Any, topic: str) -> int:
     return loop_thread().run(ask())
 
 
-def wait_until(condition: Callable[[], Any], what: str = "", seconds: float = 40) -> None:
+def wait_until(condition: Callable[[], Any], what: str = "") -> None:
     """Poll a condition that another thread brings about."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE_SECONDS
     pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s: {what}"
         pause.wait(0.02)
 
 
@@ -107,10 +111,15 @@ class Inbox:
         return sorted(message.body.decode() for message in self.messages)
 
 
+def make_producer(namesrv: str, group: str) -> Any:
+    return DefaultMQProducer(group, namesrv_addr=namesrv, **PATIENT)
+
+
 def push(namesrv: str, group: str, topic: str, listener: Any, **settings: Any) -> Any:
     expression = settings.pop("expression", "A || B")
     orderly = settings.pop("orderly", False)
     settings.setdefault("consume_from_where", FIRST)
+    settings.setdefault("mq_client_api_timeout", PATIENT["mq_client_api_timeout"])
     consumer = DefaultMQPushConsumer(group, namesrv_addr=namesrv, **settings)
     consumer.subscribe(topic, expression)
     consumer.register_message_listener(listener, orderly=orderly)
@@ -125,7 +134,7 @@ def held(consumer: Any, topic: str) -> list[tuple[str, int]]:
 def test_every_way_of_sending_arrives(namesrv: str, topic: str) -> None:
     inbox, done = Inbox(), threading.Event()
     with (
-        DefaultMQProducer("shop", namesrv_addr=namesrv) as producer,
+        make_producer(namesrv, "shop") as producer,
         push(namesrv, f"g-{topic}", topic, inbox.listener()),
     ):
         result = producer.send(Message(topic, b"sync", tags="A", keys="k1"))
@@ -135,7 +144,7 @@ def test_every_way_of_sending_arrives(namesrv: str, topic: str) -> None:
         producer.send(Message(topic, b"filtered", tags="C"))
         producer.send(Message(topic, b"large" * 2_000, tags="A"))
         producer.send_async(Message(topic, b"async", tags="B"), lambda r, e: done.set())
-        assert done.wait(5)
+        assert done.wait(PATIENCE_SECONDS)
         wait_until(lambda: len(inbox.messages) == 6, "six of seven messages")
     by_body = {message.body: message for message in inbox.messages}
     assert by_body[b"sync"].msg_id == result.msg_id
@@ -146,7 +155,7 @@ def test_every_way_of_sending_arrives(namesrv: str, topic: str) -> None:
 
 def test_windows_of_asynchronous_sends_lose_nothing(namesrv: str, topic: str) -> None:
     window, results = threading.Semaphore(32), []
-    with DefaultMQProducer("shop", namesrv_addr=namesrv) as producer:
+    with make_producer(namesrv, "shop") as producer:
         for number in range(500):
             window.acquire()
 
@@ -163,11 +172,11 @@ def test_failed_messages_come_again(namesrv: str, topic: str) -> None:
     inbox = Inbox()
     listener = inbox.listener(lambda message: SUCCESS if message.reconsume_times else LATER)
     with (
-        DefaultMQProducer("shop", namesrv_addr=namesrv) as producer,
+        make_producer(namesrv, "shop") as producer,
         push(namesrv, f"g-{topic}", topic, listener, poll_name_server_interval=1_000) as consumer,
     ):
         retry = f"%RETRY%g-{topic}"
-        wait_until(lambda: len(held(consumer, retry)) == 2, "the retry queue of each broker", 60)
+        wait_until(lambda: len(held(consumer, retry)) == 2, "the retry queue of each broker")
         producer.send(Message(topic, b"x", tags="A"))
         wait_until(lambda: len(inbox.messages) == 2, "the second delivery")
     assert [message.reconsume_times for message in inbox.messages] == [0, 1]
@@ -177,7 +186,7 @@ def test_failed_messages_come_again(namesrv: str, topic: str) -> None:
 def test_members_share_and_nothing_is_lost_when_one_leaves(namesrv: str, topic: str) -> None:
     inbox, group = Inbox(), f"g-{topic}"
     with (
-        DefaultMQProducer("shop", namesrv_addr=namesrv) as producer,
+        make_producer(namesrv, "shop") as producer,
         push(namesrv, group, topic, inbox.listener()) as stays,
     ):
         with push(namesrv, group, topic, inbox.listener()) as leaves:
@@ -201,7 +210,7 @@ def test_members_share_and_nothing_is_lost_when_one_leaves(namesrv: str, topic: 
 def test_orderly_consumption(namesrv: str, topic: str) -> None:
     inbox = Inbox()
     listener = inbox.listener(lambda message: ConsumeOrderlyStatus.SUCCESS)
-    with DefaultMQProducer("shop", namesrv_addr=namesrv) as producer:
+    with make_producer(namesrv, "shop") as producer:
         for number in range(80):
             producer.send(Message(topic, b"%d" % number, tags="A"))
         with push(namesrv, f"g-{topic}", topic, listener, orderly=True):
@@ -224,7 +233,9 @@ class Verdicts(TransactionListener):
 
 def test_transactions(namesrv: str, topic: str) -> None:
     inbox = Inbox()
-    producer = TransactionMQProducer("tx", namesrv_addr=namesrv, transaction_listener=Verdicts())
+    producer = TransactionMQProducer(
+        "tx", namesrv_addr=namesrv, transaction_listener=Verdicts(), **PATIENT
+    )
     with producer, push(namesrv, f"g-{topic}", topic, inbox.listener()):
         for verdict in ("ROLLBACK_MESSAGE", "COMMIT_MESSAGE"):
             message = Message(topic, verdict.encode(), tags="A")
@@ -236,8 +247,8 @@ def test_transactions(namesrv: str, topic: str) -> None:
 
 def test_request_and_reply(namesrv: str, topic: str) -> None:
     with (
-        DefaultMQProducer("asker", namesrv_addr=namesrv) as asker,
-        DefaultMQProducer("answerer", namesrv_addr=namesrv) as answerer,
+        make_producer(namesrv, "asker") as asker,
+        make_producer(namesrv, "answerer") as answerer,
     ):
 
         def listener(messages: Any, context: Any) -> Any:
@@ -246,12 +257,12 @@ def test_request_and_reply(namesrv: str, topic: str) -> None:
 
         with push(namesrv, f"g-{topic}", topic, listener) as consumer:
             wait_until(lambda: len(held(consumer, topic)) == 2 * QUEUES)
-            reply = asker.request(Message(topic, b"how are you?", tags="A"), 10_000)
+            reply = asker.request(Message(topic, b"how are you?", tags="A"), 100_000)
             assert reply.body == b"fine, thanks"
 
 
 def test_pull_and_lite_pull_read_everything(namesrv: str, topic: str) -> None:
-    with DefaultMQProducer("shop", namesrv_addr=namesrv) as producer:
+    with make_producer(namesrv, "shop") as producer:
         for number in range(60):
             producer.send(Message(topic, b"%d" % number, tags="A"))
     sent = sorted(str(number) for number in range(60))
@@ -279,7 +290,7 @@ def _poll(lite: Any) -> list[str]:
 
 
 def test_errors_reach_the_plain_face(namesrv: str) -> None:
-    with DefaultMQProducer("shop", namesrv_addr=namesrv) as producer:
+    with make_producer(namesrv, "shop") as producer:
         with pytest.raises(MQClientError, match="not equal"):
             producer.send(Message("a", b"x"), MessageQueue("b", "broker-a", 0))
         with pytest.raises(ServiceStateError, match="once"):
@@ -301,7 +312,7 @@ def test_java_members_and_ours_share_a_group_without_gap_or_overlap(
     inbox, group = Inbox(), f"g-{topic}"
     with (
         JavaPeer(namesrv) as java,
-        DefaultMQProducer("shop", namesrv_addr=namesrv) as producer,
+        make_producer(namesrv, "shop") as producer,
         push(namesrv, group, topic, inbox.listener(), expression="*") as ours,
     ):
         theirs = java.push_consumer(group, {topic: "*"})
@@ -326,7 +337,7 @@ def test_cpp_members_and_ours_share_a_group(namesrv: str, topic: str) -> None:
     inbox, group = Inbox(), f"g-{topic}"
     with (
         CppPeer(namesrv) as cpp,
-        DefaultMQProducer("shop", namesrv_addr=namesrv) as producer,
+        make_producer(namesrv, "shop") as producer,
         push(namesrv, group, topic, inbox.listener(), expression="*") as ours,
     ):
         theirs = cpp.push_consumer(group, {topic: "*"})

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.processes import processes_with, wait_until
+
 if TYPE_CHECKING:
     from tests.lab.driver import Lab
 
@@ -25,3 +27,5 @@ def lab(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     shutil.copytree(project_root / "notebooks", folder)
     with Lab(folder) as running:
         yield running
+    ended = "the end of server, kernels and clusters"
+    wait_until(lambda: processes_with(running.mark) == [], timeout=5, what=ended)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 LESSONS = Path(__file__).resolve().parents[2] / "notebooks"
 NAMED = re.compile(r"!\[[^\]]*\]\((pictures/[\w.-]+\.png)\)")
-VIEWPORT = (920, 1_000)
+VIEWPORT = (1_060, 1_600)
+"""860 px for a view; high enough for the highest one, or the window would cut it."""
 BYTES_MAX = 60_000
 SETTLE_MILLIS, LOOK_MILLIS, LOOKS_MAX = 700, 100, 50
 RUN_CELL = f"""async (number) => {{

@@ -232,6 +232,9 @@ def test_settings_by_request_and_by_knob():
         assert rig.namesrv.config.order_message_enable
         refused = await client.call(RequestCode.UPDATE_NAMESRV_CONFIG, body=b"listen=1.2.3.4:5")
         assert (refused.code, "listen" in (refused.remark or "")) == (16, True)
+        change = b"orderMessageEnable=false\nnoSuchThing=1"
+        assert (await client.call(RequestCode.UPDATE_NAMESRV_CONFIG, body=change)).code == 1
+        assert rig.namesrv.config.order_message_enable
         with pytest.raises(ConfigError, match="did you mean orderMessageEnable"):
             rig.namesrv.set_knob("ordermessageenable", True)
 

@@ -1,4 +1,8 @@
-"""Every notebook runs from top to bottom, without a browser, and leaves no process behind."""
+"""Every notebook runs from top to bottom, without a browser, and leaves no process behind.
+
+Where the slow tests take part, three lessons run twice elsewhere: with a learner in them
+(test_lessons_solved) and in a browser (tests/lab/test_lessons_fit). A third time shows no more.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +15,24 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.conftest import slow_wanted
 from tests.helpers.processes import processes_with, wait_until
 from tests.helpers.sources import Notebook, notebooks
 
 CELL_SECONDS = 60
 RUN_SECONDS = 180
 END_SECONDS = 5.0
+RUN_ELSEWHERE = ("06", "07", "09")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    slow = slow_wanted(metafunc.config)
+    here = [n for n in notebooks() if not (slow and n.path.stem.startswith(RUN_ELSEWHERE))]
+    metafunc.parametrize("notebook", here, ids=lambda notebook: notebook.path.stem)
 
 
 @pytest.mark.live
 @pytest.mark.timeout(RUN_SECONDS)
-@pytest.mark.parametrize("notebook", notebooks(), ids=lambda x: x.path.stem)
 def test_it_runs_from_top_to_bottom(notebook: Notebook, tmp_path: Path) -> None:
     folder = tmp_path / "lessons"
     shutil.copytree(notebook.path.parent, folder)

@@ -61,8 +61,6 @@ BODIES = {
 }
 RANDOM_EXTS = ("msgId", "queueId")
 RECORD_FIELDS = ("queue_offset", "flag", "sys_flag", "reconsume_times", "body", "topic", "crc")
-PROPERTIES_OF_JAVA = ("WAIT", "DELAY")
-"""Java stores them where nobody reads them: WAIT in copies, DELAY=0 in events."""
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +146,7 @@ def records(frame: Frame) -> list[Any]:
 
 def properties(text: str) -> dict[str, str]:
     pairs = (piece.split("\x01", 1) for piece in text.split("\x02") if piece)
-    return {key: value for key, value in pairs if key not in PROPERTIES_OF_JAVA}
+    return dict(pairs)
 
 
 def pushed(exchange: dict[str, Any]) -> list[Any]:

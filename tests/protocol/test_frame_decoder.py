@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minimq.errors import LocalCommandError, RemoteCommandError
-from minimq.protocol.frame_decoder import FRAME_MAX_LENGTH, FrameDecoder, encode_frame
+from minimq.protocol.frame_decoder import (
+    FRAME_MAX_LENGTH,
+    BadFrameError,
+    FrameDecoder,
+    encode_frame,
+)
 from minimq.protocol.remoting_command import RemotingCommand
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -78,6 +83,15 @@ def test_a_big_frame_in_small_pieces_is_not_copied_again_and_again():
 def test_bad_frames_raise(frame):
     with pytest.raises(RemoteCommandError):
         FrameDecoder().feed(frame)
+
+
+@pytest.mark.parametrize("whole", [0, 1, 3])
+def test_what_came_whole_before_a_bad_frame_in_the_same_read_counts(whole):
+    good = b"".join(encode_frame(RemotingCommand(10, opaque=n)) for n in range(whole))
+    for bad in (struct.pack(">i", -1), struct.pack(">iI", 6, 2) + b"{]"):
+        with pytest.raises(BadFrameError) as caught:
+            FrameDecoder().feed(good + bad)
+        assert [command.opaque for command in caught.value.before] == list(range(whole))
 
 
 def test_the_longest_frame_is_allowed():

@@ -16,6 +16,7 @@ from minimq.errors import (
     RemotingTimeoutError,
     RemotingTooMuchRequestError,
 )
+from minimq.protocol.frame_decoder import FrameDecoder, encode_frame
 from minimq.protocol.remoting_command import RemotingCommand
 from minimq.protocol.response_code import ResponseCode
 from minimq.remoting import response_table
@@ -270,6 +271,19 @@ def test_bytes_that_are_no_frame_end_that_connection_only(garbage):
     body, names = over_tcp(scenario)
     assert body == b"hello"
     assert "remoting.frame.refused" in names
+
+
+def test_requests_before_a_bad_frame_are_served_and_answered():
+    async def scenario(pair):
+        ip, port = split_address(pair.address)
+        reader, writer = await asyncio.open_connection(ip, port)
+        good = [encode_frame(request(body=b"%d" % n)) for n in range(3)]
+        writer.write(b"".join(good) + b"GET / HTTP/1.1\r\n\r\n" + good[0])
+        answers = FrameDecoder().feed(await asyncio.wait_for(reader.read(), 5))
+        writer.close()
+        return [answer.body for answer in answers], len(pair.seen)
+
+    assert over_tcp(scenario) == ([b"0", b"1", b"2"], 3)
 
 
 @pytest.mark.parametrize("direction", ["both", "out", "in"])

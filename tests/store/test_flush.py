@@ -95,6 +95,29 @@ def test_a_disk_that_does_not_answer_is_a_timeout():
     run_virtual(main())
 
 
+@pytest.mark.parametrize("mode", ["ASYNC_FLUSH", "SYNC_FLUSH"])
+@pytest.mark.parametrize("end", ["kill", "shutdown"])
+def test_what_recovery_found_is_on_the_disk_soon_after_the_start(mode, end):
+    async def main():
+        files = MemoryFileSystem(track_power_cuts=True)
+        store = open_store(files)
+        results = put(store, *[b"x" * 1_000] * 20)
+        store.kill() if end == "kill" else await store.shutdown()
+        files.unlock_all()
+        again = open_store(files, flush_disk_type=mode)
+        await asyncio.sleep(0.1)  # before any pass of the flush service
+        flushed = again.snapshot()["log"]["flushed"]
+        assert flushed == again.snapshot()["log"]["wrote"] == results[-1].next_offset
+        again.kill()
+        files.unlock_all()
+        files.power_cut()
+        last = open_store(files)
+        assert last.commit_log.max_offset == flushed
+        await last.shutdown()
+
+    run_virtual(main())
+
+
 def test_a_failed_flush_is_told_and_the_next_one_may_succeed():
     async def main():
         thread = SlowFlush()

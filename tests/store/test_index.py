@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from minimq.common.file_system import MemoryFileSystem
 from minimq.common.java_compat import string_hash_code
+from minimq.common.message import string_to_properties
 from minimq.common.sys_flag import TransactionType
 from minimq.protocol.message_codec import decode_message
-from minimq.store.index_file import IndexFile, index_key_hash
+from minimq.store.index_file import IndexFile
+from minimq.store.index_keys import index_key_hash, key_entries
 from tests.helpers.stores import SEGMENT, message, open_store, put
 from tests.helpers.virtual import run_virtual
 
@@ -33,6 +35,34 @@ def test_the_hash_is_javas(topic, key):
     assert index_key_hash(topic, key) == (0 if h == -(1 << 31) else abs(h))
 
 
+@given(st.text(max_size=700))
+def test_the_hash_of_any_text_is_javas(text):
+    units = text.encode("utf-16-be")
+    h = 0
+    for at in range(0, len(units), 2):
+        h = (31 * h + int.from_bytes(units[at : at + 2], "big")) % (1 << 32)
+    assert string_hash_code(text) % (1 << 32) == h
+
+
+names = st.sampled_from(["UNIQ_KEY", "KEYS", "TAGS", "XUNIQ_KEY", "MY_KEYS"])
+ascii_text = st.characters(codec="ascii", exclude_characters="\1\2")
+any_text = st.characters(exclude_categories=["Cs"], exclude_characters="\1\2")
+values = st.text(ascii_text, min_size=1, max_size=300) | st.text(any_text, min_size=1, max_size=9)
+
+
+@given(
+    st.text(max_size=20),
+    st.lists(st.tuples(names, values), max_size=4),
+    st.sampled_from(["", "\2"]),
+)
+def test_keys_are_found_wherever_they_stand(topic, properties, end):
+    text = "\2".join(f"{name}\1{value}" for name, value in properties) + end
+    table = string_to_properties(text)
+    keys = [table.get("UNIQ_KEY", ""), *table.get("KEYS", "").split(" ")]
+    expected = [(index_key_hash(topic, key), 7, 9) for key in keys if key]
+    assert key_entries([(7, 8, topic, text.encode(), 0, 9)]) == expected
+
+
 def test_the_first_key_lies_where_rocketmq_puts_it():
     (vector,) = [v for v in VECTORS["vectors"] if v["kind"] == "index"]
     files = MemoryFileSystem()
@@ -40,7 +70,7 @@ def test_the_first_key_lies_where_rocketmq_puts_it():
     topic, _, key = vector["key"].partition("#")
     hashed = index_key_hash(topic, key)
     assert hashed == vector["keyHash"]
-    index.put(hashed, 4096, 1_700_000_000_007)
+    index.put([(hashed, 4096, 1_700_000_000_007)])
     index.write()
     file = files.open("index/1", 0)
     assert file.size == vector["fileSize"]

@@ -1,7 +1,11 @@
-"""What happens to views when their kernel goes, and to their page when events come for long."""
+"""What happens to views when their kernel goes, and to their page when events come for long.
+
+MINIMQ_PAGE_MINUTES=30 looks at the page for so many true minutes, not only at some fast ones.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,20 +27,30 @@ views = [playground, rebalanceview, offsetview, longpollview, routeview, eventlo
 quiet = [e for e in story(True) if 6e6 < e.at_micros - cluster.started_micros < 10.8e6]
 stream = ((n * 5_000_000, e) for n in itertools.count(4) for e in quiet)
 seconds, sequence = itertools.count(200), itertools.count(10**9)
+def tenth():
+    cluster.at_seconds = next(seconds) / 10
+    while True:
+        later, event = next(stream)
+        moved = event._replace(at_micros=event.at_micros + later, seq=next(sequence))
+        cluster.events.events.append(moved)
+        if moved.at_micros >= cluster.now_micros():
+            break
 async def storm(frames):
     for _ in range(frames):
-        cluster.at_seconds = next(seconds) / 10
-        while True:
-            later, event = next(stream)
-            moved = event._replace(at_micros=event.at_micros + later, seq=next(sequence))
-            cluster.events.events.append(moved)
-            if moved.at_micros >= cluster.now_micros():
-                break
+        tenth()
         for view in views:
             view.refresh()
         await asyncio.sleep(0.05)
+async def minute():
+    widgets.ticker.TICKER.wake()
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for n in range(1, 601):
+        tenth()
+        await asyncio.sleep(max(0.01, begun + n / 10 - loop.time()))
 """
 FRAMES = 400
+TRUE_MINUTES = int(os.environ.get("MINIMQ_PAGE_MINUTES", "0"))
 GROWTH_MAX = 4_000_000
 """Bytes of the page after so many frames of six views: a small part of what the frames carried."""
 
@@ -79,20 +93,31 @@ def test_a_view_whose_kernel_is_gone_is_veiled_and_its_buttons_wait(page_and_lab
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 + 120 * TRUE_MINUTES)
 def test_the_page_does_not_grow_while_events_come(page_and_lab) -> None:
     page, lab = page_and_lab
     devtools = page.context.new_cdp_session(page)
+    of_all = page.context.browser.new_browser_cdp_session()
 
     def used() -> int:
         devtools.send("HeapProfiler.collectGarbage")
         return int(devtools.send("Runtime.getHeapUsage")["usedSize"])
+
+    def resident_mb() -> float:
+        """Of the pages' processes, with what is cached for drawing."""
+        processes = of_all.send("SystemInfo.getProcessInfo")["processInfo"]
+        files = [Path(f"/proc/{p['id']}/statm") for p in processes if p["type"] == "renderer"]
+        return sum(int(file.read_text().split()[1]) for file in files) * 4096 / 1e6
 
     lab.execute(page, STORM)
     lab.execute(page, "await storm(200)")
     nodes = page.evaluate("() => document.querySelectorAll('*').length")
     before = used()
     lab.execute(page, f"await storm({FRAMES})")
+    for number in range(TRUE_MINUTES):
+        lab.execute(page, "await minute()")
+        grown_mb = (used() - before) / 1e6
+        print(f"minute {number + 1}: {grown_mb:+.2f} MB, {resident_mb():.0f} MB in all", flush=True)
     grown = used() - before
     assert grown < GROWTH_MAX
     assert page.evaluate("() => document.querySelectorAll('*').length") < 1.5 * nodes

@@ -73,9 +73,9 @@ def test_the_view_offers_one_more_member_by_the_rule_in_use(view_of) -> None:
         ["b·0, b·1", "C3 would own by AVG with 4 members"],
         ["b·2, b·3", "C4 would own by AVG with 4 members"],
     ]
-    heads = [plain_text(block.get("head", "")) for block in view.picture["side"]]
+    heads = [plain_text(block.get("head", "")) for block in view.picture["dry"]]
     assert "dry run  AVG, 4 members" in heads
-    assert "5 of 8 queues would move" in str(view.picture["side"])
+    assert "5 of 8 queues would move" in str(view.picture["dry"])
 
 
 def test_rule_and_members_are_chosen_and_the_truth_stays(view_of) -> None:

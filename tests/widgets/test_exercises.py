@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from minimq.protocol.message_codec import string_to_properties
 from tests.widgets.story import GROUP, TOPIC, Script
-from widgets.learning.exercise import Given, NothingToJudgeError, judge_answer, short
+from widgets.learning import exercise as exercise_module
+from widgets.learning.exercise import (
+    WAITED_SECONDS,
+    Given,
+    NothingToJudgeError,
+    judge_answer,
+    short,
+)
 from widgets.learning.exercises import (
     EXERCISES,
     film_of_a_stale_view,
@@ -319,6 +326,15 @@ WRONG: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize("seed", [*range(4), 45, 46, 76])
 def test_every_solution_passes(key: str, seed: int) -> None:
     assert first_broken(key, find(key).solution, seed) == ""
+
+
+def test_a_busy_machine_makes_no_answer_too_slow(monkeypatch) -> None:
+    waited = iter([0.0])
+    monkeypatch.setattr(exercise_module.time, "monotonic", lambda: next(waited, WAITED_SECONDS - 1))
+    assert first_broken("nb09.remove", find("nb09.remove").solution) == ""
+    waited = iter([0.0])
+    monkeypatch.setattr(exercise_module.time, "monotonic", lambda: next(waited, WAITED_SECONDS + 1))
+    assert first_broken("nb09.remove", find("nb09.remove").solution).startswith(IN_TIME)
 
 
 @pytest.mark.parametrize(

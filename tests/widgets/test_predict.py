@@ -269,3 +269,10 @@ def test_a_number_is_right_within_its_tolerance(was: float, tolerance: float) ->
     assert asked.is_right(was, was)
     assert asked.is_right(was + 0.49, was)
     assert not asked.is_right(was * (1.01 + tolerance) + 0.6, was)
+
+
+def test_one_message_is_not_called_messages() -> None:
+    asked = answers([("none", 0), ("a few", 3)], "messages")
+    assert [asked.measured(n) for n in (0, 1, 20)] == ["0 messages", "1 message", "20 messages"]
+    assert answers([1, 5], "ms").measured(1) == "1 ms"
+    assert answers([1, 5], "s").measured(1) == "1 s"

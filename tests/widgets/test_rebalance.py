@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.widgets.story import START, story
+from widgets import RebalanceView
 from widgets.view.names import Queue
 from widgets.view.parts import unpack_frame
 from widgets.view.rebalance import RebalanceModel, step_words
@@ -76,12 +77,19 @@ def test_belief_of_a_frozen_consumer_stands_still_while_others_own() -> None:
 
 def test_different_strategies_are_a_conflict() -> None:
     model = model_at(30)
-    assert model.verdict(["consumer-1", "consumer-3"]) == (
-        False,
-        "same inputs, same rule: no conflict",
-    )
+    assert model.verdict(["consumer-1", "consumer-3"]) == (False, "same inputs, same rule")
     model.inputs["consumer-1"].strategy = "CIRCLE"
     assert model.verdict(["consumer-1", "consumer-3"]) == (True, "different rule: conflict")
+
+
+def test_two_owners_by_equal_sums_are_a_handing_over_or_a_wrong_rule(view_of) -> None:
+    view = view_of(RebalanceView, EVENTS, 5.05)  # C3 joined, C2 has not let go
+    assert view.drawing.verdict() == (False, "same inputs, same rule: one is about to let go")
+    for used in view.model.inputs.values():
+        used.strategy = "my_rule"
+    assert view.drawing.verdict() == (True, "same inputs, same rule: it gives a queue twice")
+    settled = view_of(RebalanceView, EVENTS, 5.5)
+    assert settled.drawing.verdict() == (False, "same inputs, same rule: no conflict")
 
 
 def test_the_steps_of_a_kill_name_who_did_what_when() -> None:

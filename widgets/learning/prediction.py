@@ -97,7 +97,7 @@ class Answers:
     def measured(self, value: Any) -> str:
         """How the value of a run is written: a number as it is, not as the choice near to it."""
         if is_number(value):
-            return f"{plain_number(value)} {self.unit}".strip()
+            return with_unit(value, self.unit)
         return next((c.text for c in self.choices if value == c.value), str(value))
 
 
@@ -125,7 +125,14 @@ def plain_number(value: float) -> str:
 
 
 def difference(said: float, was: float, unit: str = "") -> str:
-    return f"off by {plain_number(abs(said - was))} {unit}".strip()
+    return f"off by {with_unit(abs(said - was), unit)}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """1 message, 20 messages, 1 ms."""
+    number = plain_number(value)
+    word = unit.removesuffix("s") if number == "1" and len(unit) > 2 else unit
+    return f"{number} {word}".strip()
 
 
 def class_mode() -> bool:

@@ -3,6 +3,11 @@ export default {
     return openView(model, el, [
       {make: plotPart},
       {make: blocksPart('side'), cls: 'mq-side'},
+      {
+        make: stack(blocksPart('then'), blocksPart('inputs'), blocksPart('dry')),
+        cls: 'mq-beside',
+        wide: true,
+      },
       {make: keyPart, wide: true},
     ]);
   },

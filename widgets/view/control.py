@@ -12,7 +12,8 @@ from typing import Any
 from widgets.view import numbers
 from widgets.view.names import by_name, label, letter, queue_span
 from widgets.view.parts import Block, Parts, block
-from widgets.view.roster import Person, RosterModel
+from widgets.view.person import Person
+from widgets.view.roster import RosterModel
 
 HEARTBEAT_SECONDS = 30
 CONSUMER_CARDS_MAX, BROKER_CARDS_MAX, NAMESRV_CARDS_MAX, PRODUCER_CARDS_MAX = 6, 4, 2, 3

@@ -10,37 +10,25 @@ from typing import Any
 
 from widgets.view import numbers
 from widgets.view.axes import seconds_labels
-from widgets.view.long_poll import Hold, LongPollModel
-from widgets.view.long_poll_words import CAUSE_WORDS, LongPollWords, cap_mark
+from widgets.view.long_poll import Hold
+from widgets.view.long_poll_dots import HIGH_MILLIS, LOW_MILLIS, MODE_ROW, LongPollDots
+from widgets.view.long_poll_words import CAUSE_WORDS, cap_mark
 from widgets.view.names import Queue, by_name, label, queue_name
 from widgets.view.parts import Mark
-from widgets.view.roster import RosterModel
 
 ROW, BROKER_GAP, BAR = 22, 8, 8
+SHARED_BAR = 6
+"""Two groups pull from one queue: each has its own half of the row."""
 LEFT, RIGHT, TOP, BOTTOM = 56, 20, 30, 22
-AXIS_ROOM, MODE_ROW, MODE_LEFT = 78, 64, 0
+AXIS_ROOM = 78
 WINDOW_AT_1, WINDOW_LEAST = 60.0, 3.0
-DOTS_PER_ROW_MAX = 120
-DOT_STEP = 5
-BINS_PER_DECADE = 22
 OWNERS_MAX = 7
 ROWS_MAX = 16
 HOVERED_MAX = 12
-LOW_MILLIS, HIGH_MILLIS = 0.02, 20_000.0
-MODE_WORDS = {
-    "arrival": ("long polling on", "woken by arrival"),
-    "sweep": ("wake-up off", "waits for the sweep"),
-    "short": ("short polling", "the broker looks again"),
-}
 
 
-class LongPollPicture(LongPollWords):
-    """One model drawn at an instant."""
-
-    def __init__(self, model: LongPollModel, roster: RosterModel, started_micros: int) -> None:
-        super().__init__(model, roster, started_micros)
-        self.prediction: tuple[str, float, float | None] | None = None
-        """(mode, said, was) in ms."""
+class LongPollPicture(LongPollDots):
+    """One model drawn at an instant: the held pulls above the stacks of dots."""
 
     def seconds(self, micros: float) -> float:
         return (micros - self.started_micros) / 1e6
@@ -70,10 +58,6 @@ class LongPollPicture(LongPollWords):
     def owners(self) -> list[str]:
         known = {p.node for p in self.roster.consumers()}
         return by_name(known)[:OWNERS_MAX]
-
-    def modes(self) -> list[str]:
-        seen = [mode for mode in MODE_WORDS if self.model.waits.get(mode)]
-        return seen or ["arrival"]
 
     # -- figure -------------------------------------------------------------------------------
     def figure(self) -> tuple[dict[str, Any], list[list[Any]]]:
@@ -135,13 +119,15 @@ class LongPollPicture(LongPollWords):
 
     def arrays(self, now: int, everything: bool = True) -> dict[int, list[float]]:
         """Bars at each frame; the stacks of dots only when `everything`."""
-        owners = self.owners()
+        owners, group = self.owners(), set(self.model.ownership.consumers())
+        alone = group.issuperset(owners)
         bars: list[list[tuple[float, float, float, float]]] = [[] for _ in owners]
         for queue, y in self.middles().items():
             for hold, start, end in self.visible(queue, now):
                 node = self.roster.client_name(hold.client)
                 if node in owners:
-                    bars[owners.index(node)].append((start, end - start, y, BAR))
+                    half = (y, BAR) if alone else _half(node in group, y)
+                    bars[owners.index(node)].append((start, end - start, *half))
         made = {
             4 * t + c: [bar[c] for bar in rows] for t, rows in enumerate(bars) for c in range(4)
         }
@@ -171,21 +157,6 @@ class LongPollPicture(LongPollWords):
             start = (hold.start - began) / 1e6
             start = min(start + room, end) if start > low else low
             yield hold, round(start, 4), round(end, 4)
-
-    def dots(self) -> Iterable[tuple[float, float]]:
-        for row, mode in enumerate(self.modes()):
-            waits = list(self.model.waits.get(mode, ()))
-            keep = max(1, -(-len(waits) // DOTS_PER_ROW_MAX))
-            stacks: dict[int, int] = {}
-            for wait in sorted(waits)[keep // 2 :: keep]:
-                place = min(max(wait, LOW_MILLIS), HIGH_MILLIS)
-                bin_ = round(math.log10(place) * BINS_PER_DECADE)
-                level = stacks[bin_] = stacks.get(bin_, 0) + 1
-                if level * DOT_STEP < MODE_ROW - 6:
-                    yield (
-                        10 ** (bin_ / BINS_PER_DECADE),
-                        (row + 1) * MODE_ROW - 4 - (level - 1) * DOT_STEP,
-                    )
 
     # -- marks --------------------------------------------------------------------------------
     def picture(self, now: int) -> dict[str, Any]:
@@ -237,11 +208,6 @@ class LongPollPicture(LongPollWords):
             "dim": True,
             "t": "time from stored to pulled, log scale" + self._dot_words(),
         }
-
-    def _dot_words(self) -> str:
-        most = max((len(w) for w in self.model.waits.values()), default=0)
-        keep = max(1, -(-most // DOTS_PER_ROW_MAX))
-        return f", one dot = {numbers.many(keep, 'message')}"
 
     def _sweep_marks(self, now: int) -> Iterable[Mark]:
         low, high = self.window(now)
@@ -313,60 +279,6 @@ class LongPollPicture(LongPollWords):
             if low <= self.seconds(at) <= high
         ]
 
-    def _mode_marks(self) -> Iterable[Mark]:
-        for row, mode in enumerate(self.modes()):
-            name, what = MODE_WORDS[mode]
-            y = (row + 1) * MODE_ROW
-            at = {"k": "text", "ya": "y2", "xa": "px"}
-            yield {**at, "x": 0, "y": y - 30, "t": name, "b": True}
-            yield {**at, "x": 0, "y": y - 14, "t": what, "dim": True, "small": True}
-            line = {"k": "line", "xa": "x2", "ya": "y2", "line": "@line", "w": 1}
-            yield {**line, "x0": LOW_MILLIS, "x1": HIGH_MILLIS, "y0": y, "y1": y}
-            if self.model.waits.get(mode):
-                middle, most = self.model.quantile(mode, 0.5), self.model.quantile(mode, 0.95)
-                yield {
-                    **line,
-                    "line": "@ink",
-                    "w": 2,
-                    "halo": True,
-                    "x0": middle,
-                    "x1": middle,
-                    "y0": y - 48,
-                    "y1": y + 4,
-                }
-                right = {**at, "xa": "right", "a": "end", "x": 2}
-                yield {
-                    **right,
-                    "y": y - 30,
-                    "t": f"median {numbers.duration(middle * 1000)}",
-                    "b": True,
-                }
-                yield {
-                    **right,
-                    "y": y - 14,
-                    "t": f"95 of 100: {numbers.duration(most * 1000)}",
-                    "small": True,
-                    "dim": True,
-                }
-            yield from self._prediction_marks(mode, y)
-
-    def _prediction_marks(self, mode: str, y: float) -> Iterable[Mark]:
-        if self.prediction is None or self.prediction[0] != mode:
-            return
-        _, said, was = self.prediction
-        place = {
-            "k": "shape",
-            "s": "diamond",
-            "r": 6,
-            "line": "@ink",
-            "xa": "x2",
-            "ya": "y2",
-            "y": y,
-        }
-        yield {**place, "x": said, "fill": "@bg", "tip": f"you said {said:g} ms"}
-        if was is not None:
-            yield {**place, "x": was, "fill": "@ink", "tip": f"it was {was:g} ms"}
-
     def _hover_rows(self, now: int) -> list[dict[str, Any]]:
         made = []
         for queue, y in self.middles().items():
@@ -381,3 +293,8 @@ class LongPollPicture(LongPollWords):
                 {"name": queue_name(queue), "y0": y - ROW / 2, "y1": y + ROW / 2, "bars": bars}
             )
         return made
+
+
+def _half(followed: bool, y: float) -> tuple[float, float]:
+    """Middle and height of a bar: the group that this view follows is above any other."""
+    return y + (-SHARED_BAR if followed else SHARED_BAR) / 2, SHARED_BAR

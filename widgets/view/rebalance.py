@@ -175,7 +175,7 @@ class RebalanceModel:
             if len(values) > 1
         ]
         if not differing:
-            return False, "same inputs, same rule: no conflict"
+            return False, "same inputs, same rule"
         return True, f"different {listing(differing)}: conflict"
 
     # -- folding ----------------------------------------------------------------------------

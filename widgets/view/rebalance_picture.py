@@ -156,7 +156,7 @@ class RebalancePicture(RebalanceWords):
         made["under"] = list(self._lane_grounds(now)) if self.with_lanes else []
         made["rows"] = self._hover_rows(now)
         if self.with_lanes:
-            made["side"] = self.side(now)
+            made |= self.blocks(now)
             made["marks"] += enlarged_marks(self, now, self.prediction, LEFT)
             made["key"] = key_items()
         return made

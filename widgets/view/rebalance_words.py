@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from widgets.view import numbers
-from widgets.view.dry_run import DryRun
+from widgets.view.dry_run import STRATEGIES, DryRun
 from widgets.view.names import Queue, label, listing, queue_name, queue_span
 from widgets.view.ownership import Span
 from widgets.view.parts import Block, Parts, block
+from widgets.view.person import Person
 from widgets.view.rebalance import Effect, Flag, RebalanceModel, step_words
 from widgets.view.rebalance_scene import RebalanceScene
-from widgets.view.roster import Person, RosterModel
+from widgets.view.roster import RosterModel
 from widgets.view.sentences import clause, say
 
 STEPS_SHOWN = 7
@@ -24,14 +25,15 @@ class RebalanceWords(RebalanceScene):
         super().__init__(model, roster, started_micros)
         self.dry_run = DryRun(self)
 
-    def side(self, now: int) -> list[Block]:
+    def blocks(self, now: int) -> dict[str, list[Block]]:
+        """What stands at the right of the plot, and the three columns below it."""
         flag = self.flag()
-        return [
-            *self._change_blocks(flag, now),
-            *self.dry_run.blocks(),
-            self._inputs_block(),
-            *self._steps_block(flag, now),
-        ]
+        return {
+            "side": self._change_blocks(flag, now),
+            "then": self._steps_block(flag, now),
+            "inputs": [self._inputs_block()],
+            "dry": self.dry_run.blocks(),
+        }
 
     def _change_blocks(self, flag: Flag | None, now: int) -> list[Block]:
         all_queues = len(self.model.queues)
@@ -79,7 +81,7 @@ class RebalanceWords(RebalanceScene):
                         f"{used.strategy} · {used.queues}",
                     ]
                 )
-        conflict, words = self.model.verdict(self.living())
+        conflict, words = self.verdict()
         verdict: Parts = [["tag" if conflict else "b", words]] if rows else [["dim", "no sum yet"]]
         made = block(
             "inputs each one used for its sum",
@@ -88,6 +90,17 @@ class RebalanceWords(RebalanceScene):
             num=[2],
         )
         return made
+
+    def verdict(self) -> tuple[bool, str]:
+        """Did all do the same sum, and what does it mean when two own a queue nevertheless?"""
+        conflict, words = self.model.verdict(self.living())
+        if conflict:
+            return True, words
+        if self._open_twice() is None:
+            return False, f"{words}: no conflict"
+        used = [self.model.inputs[node] for node in self.living() if node in self.model.inputs]
+        own = any(inputs.strategy not in STRATEGIES for inputs in used)
+        return own, f"{words}: " + ("it gives a queue twice" if own else "one is about to let go")
 
     def _steps_block(self, flag: Flag | None, now: int) -> list[Block]:
         if flag is None:
@@ -148,7 +161,7 @@ def open_spans_sentence(
     picture: RebalanceWords, spans: list[tuple[Queue, Span]], now: int
 ) -> Parts:
     length = max(span.length(now) for _, span in spans)
-    _, verdict = picture.model.verdict(picture.living())
+    _, verdict = picture.verdict()
     have = "has" if len(spans) == 1 else "have"
     queues = queue_span(q for q, _ in spans)
     words = verdict[0].upper() + verdict[1:] + "."

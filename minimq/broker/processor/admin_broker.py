@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from minimq.broker.broker_config import BROKER_SETTINGS_PATH
 from minimq.broker.consumer_manager import ConsumerGroupInfo
 from minimq.broker.runtime_info import broker_runtime_info
 from minimq.broker.transaction.transactional_message_bridge import renew_half_message
+from minimq.common.kept_settings import keep_settings
 from minimq.common.message_const import MessageConst
 from minimq.common.mix_all import TRANS_HALF_TOPIC
 from minimq.common.settings import format_properties, parse_properties
@@ -105,6 +107,7 @@ class AdminBrokerProcessor:
                 self.controller.check_knob(name, text)
         except ConfigError as error:
             return request.create_response(ResponseCode.SYSTEM_ERROR, str(error))
+        keep_settings(self.controller.host.file_system, BROKER_SETTINGS_PATH, changed)
         for name, text in changed.items():
             self.controller.set_knob(name, text)
         return request.create_response()

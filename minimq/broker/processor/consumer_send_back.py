@@ -107,6 +107,7 @@ class ConsumerSendBackProcessor:
         properties = dict(message.properties)
         properties.setdefault(MessageConst.PROPERTY_RETRY_TOPIC, message.topic)
         properties.setdefault(MessageConst.PROPERTY_ORIGIN_MESSAGE_ID, message.offset_msg_id)
+        properties[MessageConst.PROPERTY_WAIT_STORE_MSG_OK] = "false"
         properties[MessageConst.PROPERTY_DELAY_TIME_LEVEL] = str(retry.delay_level)
         topic, queue_id = self._target(header, group, retry)
         return MessageExtBrokerInner(

@@ -239,12 +239,12 @@ class PullMessageProcessor:
         """Java: generateOffsetMovedEvent, a message for whoever watches."""
         queue = MessageQueue(pull.topic, self.controller.config.broker_name, pull.queue_id)
         event = OffsetMovedEvent(pull.group, queue, pull.queue_offset, result.next_begin_offset)
-        properties = f"TAGS\x01{pull.group}\x02KEYS\x01{pull.group}".encode("utf-8", "replace")
+        properties = f"TAGS\x01{pull.group}\x02DELAY\x010\x02KEYS\x01{pull.group}"
         message = MessageExtBrokerInner(
             OFFSET_MOVED_EVENT_TOPIC,
             0,
             event.encode(),
-            properties,
+            properties.encode("utf-8", "replace"),
             born_timestamp=self.host.clock.now_millis(),
             born_host=self.store.store_host,
             wait_store_msg_ok=False,

@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from minimq.broker.processor.send_answer import STORED_CODES, code_and_remark
-from minimq.broker.processor.send_request import SendRequest, born_host, parse_send
+from minimq.broker.processor.send_request import (
+    SendRequest,
+    add_cluster,
+    born_host,
+    parse_send,
+)
 from minimq.common.message import properties_to_string, string_to_properties
 from minimq.common.message_const import MessageConst
 from minimq.errors import MiniMQError
@@ -123,7 +128,7 @@ class ReplyMessageProcessor:
                 send.topic,
                 queue_id,
                 request.body,
-                self.sends.add_cluster(properties_to_string(properties)),
+                add_cluster(properties_to_string(properties), self.sends.cluster_name),
                 flag=send.flag,
                 sys_flag=send.sys_flag,
                 born_timestamp=send.born_timestamp,

@@ -16,13 +16,13 @@ from minimq.broker.processor.send_request import (
     SendRequest,
     born_host,
     parse_send,
+    stored_properties,
     topic_config_text,
     with_property,
-    without_wait,
 )
 from minimq.broker.transaction.transactional_message_bridge import parse_half_message
 from minimq.common.faq_url import SUGGEST_TODO
-from minimq.common.message import properties_to_string, string_to_properties
+from minimq.common.message import string_to_properties
 from minimq.common.message_const import MessageConst
 from minimq.common.mix_all import (
     PERM_WRITE,
@@ -52,6 +52,7 @@ MAX_RECONSUME_TIMES_VERSION = 121
 UNIT_FLAG = 0x1
 UNIT_SUB_FLAG = 0x2
 MULTI_TAG = "MULTI_TAG"
+_PUT_OK = PutMessageStatus.PUT_OK
 
 
 class SendMessageProcessor:
@@ -61,8 +62,7 @@ class SendMessageProcessor:
         self.store = controller.message_store
         self.topics = controller.topic_config_manager
         self.groups = controller.subscription_group_manager
-        self._cluster_name = controller.config.broker_cluster_name
-        self._cluster_suffix = f"{MessageConst.PROPERTY_CLUSTER}\x01{self._cluster_name}"
+        self.cluster_name = controller.config.broker_cluster_name
 
     def process_request(
         self, connection: Connection, request: RemotingCommand
@@ -155,20 +155,18 @@ class SendMessageProcessor:
                 properties = with_property(properties, "DELAY", "0")
         if queue_id < 0:
             queue_id = self.host.random.randrange(max(topic.write_queue_nums, 1))
-        wait_ok: bool | None = True
-        if "WAIT\x01" in properties:
-            properties, wait_ok = without_wait(properties)
+        stored, wait_ok = stored_properties(properties, self.cluster_name)
         message = MessageExtBrokerInner(
             name,
             queue_id,
             request.body,
-            self.add_cluster(properties),
-            flag=send.flag,
-            sys_flag=self._sys_flag(send, topic),
-            born_timestamp=send.born_timestamp,
-            born_host=born_host(connection),
-            reconsume_times=send.reconsume_times,
-            wait_store_msg_ok=wait_ok,
+            stored,
+            send.flag,
+            self._sys_flag(send, topic),
+            send.born_timestamp,
+            born_host(connection),
+            send.reconsume_times,
+            wait_ok,
         )
         if "TRAN_MSG\x01" in properties and self._is_half_message(message):
             return self._prepare(connection, request, message)
@@ -180,17 +178,6 @@ class SendMessageProcessor:
         if topic.topic_filter_type == MULTI_TAG:
             return send.sys_flag | MessageSysFlag.MULTI_TAGS
         return send.sys_flag
-
-    def add_cluster(self, properties: str) -> bytes:
-        """The cluster's name is stored with every message."""
-        if "CLUSTER\x01" in properties:
-            table = string_to_properties(properties)
-            table[MessageConst.PROPERTY_CLUSTER] = self._cluster_name
-            return properties_to_string(table).encode("utf-8", "replace")
-        if not properties:
-            return self._cluster_suffix.encode()
-        separator = "" if properties[-1] == "\x02" else "\x02"
-        return f"{properties}{separator}{self._cluster_suffix}".encode("utf-8", "replace")
 
     def _dead_letter_topic(self, request: RemotingCommand, send: SendRequest) -> TopicConfig | None:
         """Java: handleRetryAndDLQ; the dead-letter topic when the retries are used up."""
@@ -215,7 +202,7 @@ class SendMessageProcessor:
         prepared = find_property(message.properties, b"TRAN_MSG")
         if prepared is None or prepared.lower() != "true":
             return False
-        return not (message.reconsume_times > 0 and message.delay_time_level > 0)
+        return not (message.reconsume_times > 0 and message.find_delay_time_level() > 0)
 
     def _prepare(
         self, connection: Connection, request: RemotingCommand, message: MessageExtBrokerInner
@@ -249,20 +236,20 @@ class SendMessageProcessor:
         if is_retry_topic(send.topic):
             remark = f"batch request does not support retry group {send.topic}"
             raise self.refusal(ResponseCode.MESSAGE_ILLEGAL, remark)
-        properties, wait_ok = without_wait(send.properties)
+        stored, wait_ok = stored_properties(send.properties, self.cluster_name)
         message = MessageExtBrokerInner(
             topic.topic_name or send.topic,
             send.queue_id if send.queue_id >= 0 else self._random_queue(topic),
             request.body,
-            self.add_cluster(properties),
-            flag=send.flag,
-            sys_flag=self._sys_flag(send, topic),
-            born_timestamp=send.born_timestamp,
-            born_host=born_host(connection),
-            reconsume_times=send.reconsume_times,
-            wait_store_msg_ok=wait_ok,
+            stored,
+            send.flag,
+            self._sys_flag(send, topic),
+            send.born_timestamp,
+            born_host(connection),
+            send.reconsume_times,
+            wait_ok,
         )
-        if message.delay_time_level > 0 or message.sys_flag & TRANSACTION_MASK:
+        if message.find_delay_time_level() > 0 or message.sys_flag & TRANSACTION_MASK:
             limit = self.controller.store_config.max_message_size
             why = "a batch has no delay and no transaction"
             code, text = code_and_remark(PutMessageStatus.MESSAGE_ILLEGAL, limit, why)
@@ -306,13 +293,14 @@ class SendMessageProcessor:
         topic: str,
         queue_id: int,
     ) -> RemotingCommand:
-        config = self.controller.config
+        controller = self.controller
+        config = controller.config
         code, remark = 0, None
-        if status is not PutMessageStatus.PUT_OK:
-            limit = self.controller.store_config.max_message_size
+        if status is not _PUT_OK:
+            limit = controller.store_config.max_message_size
             code, remark = code_and_remark(status, limit, result.remark)
-        if code in STORED_CODES:
-            self.controller.stats.put(topic, result.message_count, len(request.body))
+        if not code or code in STORED_CODES:
+            controller.stats.put(topic, len(result.record_offsets) or 1, len(request.body))
             ext = {
                 "MSG_REGION": config.region_id,
                 "TRACE_ON": "true" if config.trace_on else "false",
@@ -321,13 +309,19 @@ class SendMessageProcessor:
                 "queueOffset": str(result.queue_offset),
             }
         else:
-            self.controller.stats.put_failed()
+            controller.stats.put_failed()
             ext = self.region()
         if self.host.recorder.listening:
             self._tell(request, result, topic, queue_id, int(code))
-        response = RemotingCommand(code, request.opaque, RESPONSE_FLAG, ext, b"", remark)
-        response.serialize_type = request.serialize_type
-        return response
+        return RemotingCommand(
+            code,
+            request.opaque,
+            RESPONSE_FLAG,
+            ext,
+            b"",
+            remark,
+            serialize_type=request.serialize_type,
+        )
 
     def _tell(
         self,

@@ -6,7 +6,8 @@ Java:    SendMessageRequestHeader, SendMessageRequestHeaderV2
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from minimq.common.message import properties_to_string, string_to_properties
 from minimq.common.message_const import MessageConst
@@ -22,7 +23,7 @@ from minimq.remoting.connection import Connection
 BORN_HOST_ATTRIBUTE = "born_host"
 
 
-class SendRequest(NamedTuple):
+class SendRequest(Struct, eq=False, gc=False):
     """The fields of a send, in either spelling."""
 
     producer_group: str
@@ -111,18 +112,53 @@ def born_host(connection: Connection) -> bytes:
 
 
 _WAIT_OK = f"{MessageConst.PROPERTY_WAIT_STORE_MSG_OK}\x01true\x02"
+_WAIT_OK_LAST = f"\x02{_WAIT_OK[:-1]}"
+_ENDS = ("", "\x02")
+_CLUSTER = f"{MessageConst.PROPERTY_CLUSTER}\x01"
+
+
+def stored_properties(properties: str, cluster: str) -> tuple[bytes, bool]:
+    """The properties as the log keeps them, and whether the sender waits for more than the append.
+
+    WAIT is for the broker alone: obeyed, and not stored (but see `is_delayed`). The cluster's name
+    is stored with every message. As long as nothing else is to be changed, the text stays as it
+    came.
+    """
+    before, usual, after = properties.partition(_WAIT_OK)
+    if usual and before[-1:] in _ENDS and "WAIT\x01" not in after:
+        plain, wait = before + after, True
+    else:
+        plain, wait = without_wait(properties)
+    return add_cluster(properties if is_delayed(properties) else plain, cluster), wait
 
 
 def without_wait(properties: str) -> tuple[str, bool]:
-    """WAIT is for the broker alone: obeyed, and not stored."""
-    before, usual, after = properties.partition(_WAIT_OK)
-    if usual and before[-1:] in ("", "\x02") and "WAIT\x01" not in after:
-        return before + after, True  # the rest stays as it came
+    if "WAIT\x01" not in properties:
+        return properties, True
+    if properties.endswith(_WAIT_OK_LAST) and properties.count("WAIT\x01") == 1:
+        return properties[: -len(_WAIT_OK_LAST)], True
     table = string_to_properties(properties)
     wait = table.pop(MessageConst.PROPERTY_WAIT_STORE_MSG_OK, None)
     if wait is None:
         return properties, True
     return properties_to_string(table), wait.lower() == "true"
+
+
+def is_delayed(properties: str) -> bool:
+    """Java puts the properties of these together once more, WAIT among them."""
+    if "DELAY\x01" not in properties:
+        return False
+    level = string_to_properties(properties).get(MessageConst.PROPERTY_DELAY_TIME_LEVEL, "")
+    return level.isdecimal() and int(level) > 0
+
+
+def add_cluster(properties: str, cluster: str) -> bytes:
+    if _CLUSTER in properties:
+        table = string_to_properties(properties)
+        table[MessageConst.PROPERTY_CLUSTER] = cluster
+        return properties_to_string(table).encode("utf-8", "replace")
+    joint = "\x02" if properties and properties[-1] != "\x02" else ""
+    return f"{properties}{joint}{_CLUSTER}{cluster}".encode("utf-8", "replace")
 
 
 def with_property(properties: str, name: str, value: str) -> str:

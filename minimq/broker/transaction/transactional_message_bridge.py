@@ -75,10 +75,11 @@ def op_message(half: MessageExt, now_millis: int, host: bytes) -> MessageExtBrok
 
 def check_record(half: MessageExt) -> bytes:
     """The half message as its producer gets it with the question: under its real name."""
+    properties = {**half.properties, MessageConst.PROPERTY_WAIT_STORE_MSG_OK: "false"}
     return encode_record(
         real_topic(half),
         half.stored_body,
-        properties_to_string(half.properties).encode("utf-8", "replace"),
+        properties_to_string(properties).encode("utf-8", "replace"),
         queue_id=real_queue_id(half),
         queue_offset=half.queue_offset,
         physical_offset=half.commit_log_offset,

@@ -122,11 +122,16 @@ class TransactionalMessageService:
         self._ensure_topic(TRANS_OP_HALF_TOPIC)
 
     def progress(self, topic: str) -> int:
-        """How far the check has come; the beginning of the queue if it never ran."""
+        """How far the check has come, within what the queue has (Java: OFFSET_ILLEGAL)."""
         offset = self.offsets.query_offset(TRANS_CONSUMER_GROUP, topic, QUEUE_ID)
+        low = max(self.store.get_min_offset_in_queue(topic, QUEUE_ID), 0)
+        high = max(self.store.get_max_offset_in_queue(topic, QUEUE_ID), low)
         if offset < 0:
-            offset = self.store.get_min_offset_in_queue(topic, QUEUE_ID)
-        return max(offset, 0)
+            return low
+        corrected = min(max(offset, low), high)
+        if corrected != offset:  # else what comes below it would never be read
+            self.set_progress(topic, corrected)
+        return corrected
 
     def set_progress(self, topic: str, offset: int) -> None:
         self.controller.commit_offset(TRANS_CONSUMER_GROUP, topic, QUEUE_ID, offset, "admin")

@@ -20,12 +20,10 @@ from minimq.client.consumer.listener import (
     OrderlyListener,
 )
 from minimq.client.consumer.process_queue import ProcessQueue
-from minimq.client.consumer.send_message_back import FIRST_RETRY_LEVEL
+from minimq.client.consumer.send_message_back import FIRST_RETRY_LEVEL, retry_copy
 from minimq.client.scheduled_service import ScheduledService
-from minimq.common.message import Message, MessageExt
-from minimq.common.message_const import MessageConst
+from minimq.common.message import MessageExt
 from minimq.common.message_queue import MessageQueue
-from minimq.common.mix_all import get_retry_topic
 from minimq.errors import MiniMQError
 from minimq.protocol.consumer_enums import MessageModel
 from minimq.telemetry import catalog
@@ -64,6 +62,16 @@ def plan_orderly_result(
         commit=status is ConsumeOrderlyStatus.COMMIT,
         rollback=status is ConsumeOrderlyStatus.ROLLBACK,
     )
+
+
+def count_orderly_result(
+    status: ConsumeOrderlyStatus, auto_commit: bool, size: int
+) -> tuple[int, int]:
+    """Java: (incConsumeOKTPS, incConsumeFailedTPS). By hand a commit or rollback counts nothing."""
+    if status is _SUSPEND:
+        return 0, size
+    counts = auto_commit or status is ConsumeOrderlyStatus.SUCCESS
+    return (size, 0) if counts else (0, 0)
 
 
 class ConsumeMessageOrderlyService(ConsumeMessageService):
@@ -165,9 +173,8 @@ class ConsumeMessageOrderlyService(ConsumeMessageService):
         pq, mq, context = task.pq, task.mq, task.context
         suspend = status is _SUSPEND and await self._check_reconsume_times(messages, mq)
         plan = plan_orderly_result(status, context.auto_commit, suspend)
-        good = status in (ConsumeOrderlyStatus.SUCCESS, ConsumeOrderlyStatus.COMMIT)
-        size = len(messages)
-        self.consumer.stats.consumed(mq.topic, size if good else 0, 0 if good else size)
+        ok, failed = count_orderly_result(status, context.auto_commit, len(messages))
+        self.consumer.stats.consumed(mq.topic, ok, failed)
         if plan.commit:
             offset = pq.commit()
             if offset >= 0 and not pq.dropped:
@@ -196,28 +203,16 @@ class ConsumeMessageOrderlyService(ConsumeMessageService):
 
     async def _send_message_back(self, message: MessageExt, mq: MessageQueue) -> bool:
         """As a copy whose count is at its maximum: the broker makes a dead letter of it."""
-        properties = dict(message.properties)
-        origin = properties.get(MessageConst.PROPERTY_ORIGIN_MESSAGE_ID)
-        properties[MessageConst.PROPERTY_ORIGIN_MESSAGE_ID] = origin or message.msg_id
-        properties[MessageConst.PROPERTY_RETRY_TOPIC] = message.topic
-        properties[MessageConst.PROPERTY_RECONSUME_TIME] = str(message.reconsume_times)
-        maximum = str(self.config.max_reconsume_times_of(True))
-        properties[MessageConst.PROPERTY_MAX_RECONSUME_TIMES] = maximum
-        properties.pop(MessageConst.PROPERTY_TRANSACTION_PREPARED, None)
-        level = FIRST_RETRY_LEVEL + message.reconsume_times
-        copy = Message(
-            get_retry_topic(self.config.consumer_group),
-            message.body,
-            flag=message.flag,
-            delay_time_level=level,
-            properties=properties,
-        )
+        group, maximum = self.config.consumer_group, self.config.max_reconsume_times_of(True)
+        times = message.reconsume_times
+        copy = retry_copy(message, message.topic, group, maximum, times)
         producer = self.consumer.instance.default_mq_producer
         try:
             await producer.send_default_impl(copy, producer.config.send_msg_timeout)
         except MiniMQError:
             return False
         values = (message.topic, mq.broker_name, mq.queue_id, message.queue_offset, message.msg_id)
+        level = FIRST_RETRY_LEVEL + times
         emit = self.host.recorder.emit
         emit(catalog.MESSAGE_SENT_BACK, "ConsumeMessageThread", *values, level, "producer")
         return True

@@ -211,7 +211,8 @@ class MQPushConsumerImpl(Subscribed):
     async def send_message_back(
         self, message: MessageExt, delay_level: int, broker_name: str
     ) -> str:
-        maximum = self.config.max_reconsume_times_of(self.orderly)
+        """Java: getMaxReconsumeTimes, 16 for consumers in order too when users send back."""
+        maximum = self.config.max_reconsume_times_of(False)
         return await send_message_back(
             self.instance,
             self.config.consumer_group,

@@ -44,20 +44,22 @@ async def send_message_back(
             raise MQClientError(f"The broker[{broker_name}] has no master")
         await instance.mq_client_api.consumer_send_message_back(address, header)
     except MiniMQError:
-        copy = retry_copy(message, topic, group, max_reconsume_times)
+        copy = retry_copy(message, topic, group, max_reconsume_times, message.reconsume_times + 1)
         producer = instance.default_mq_producer
         await producer.send_default_impl(copy, producer.config.send_msg_timeout)
         return "producer"
     return "broker"
 
 
-def retry_copy(message: MessageExt, topic: str, group: str, max_reconsume_times: int) -> Message:
-    """What a producer sends in a consumer's place; the broker counts it as one retry more."""
+def retry_copy(
+    message: MessageExt, topic: str, group: str, max_reconsume_times: int, reconsume_times: int
+) -> Message:
+    """What a producer sends in a consumer's place; the broker takes over the count of retries."""
     properties = dict(message.properties)
     origin = properties.get(MessageConst.PROPERTY_ORIGIN_MESSAGE_ID)
     properties[MessageConst.PROPERTY_ORIGIN_MESSAGE_ID] = origin or message.msg_id
     properties[MessageConst.PROPERTY_RETRY_TOPIC] = topic
-    properties[MessageConst.PROPERTY_RECONSUME_TIME] = str(message.reconsume_times + 1)
+    properties[MessageConst.PROPERTY_RECONSUME_TIME] = str(reconsume_times)
     properties[MessageConst.PROPERTY_MAX_RECONSUME_TIMES] = str(max_reconsume_times)
     properties.pop(MessageConst.PROPERTY_TRANSACTION_PREPARED, None)
     level = FIRST_RETRY_LEVEL + message.reconsume_times
