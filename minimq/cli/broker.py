@@ -63,7 +63,6 @@ def store_properties(options: argparse.Namespace) -> dict[str, str]:
 
 def run(options: argparse.Namespace) -> int:
     asyncio_without_ssl()
-    import asyncio
 
     from minimq.broker.broker_config import BROKER_SETTINGS_PATH, LIVE_SETTINGS, BrokerConfig
     from minimq.broker.broker_controller import BrokerController

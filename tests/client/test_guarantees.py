@@ -141,6 +141,9 @@ def test_the_commit_never_passes_what_is_still_with_a_listener() -> None:
                     else:
                         self._inner.submit(call, done, work_millis)
 
+                def hand_over(self) -> None:
+                    self._inner.hand_over()
+
                 def resize(self, threads: int) -> None:
                     self._inner.resize(threads)
 

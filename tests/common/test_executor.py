@@ -129,3 +129,41 @@ def test_a_call_that_takes_long_holds_up_no_other_while_threads_are_free():
         return ended
 
     assert sorted(asyncio.run(main())) == [0, 1, 2]
+
+
+def test_handed_over_work_begins_before_the_loop_goes_on():
+    async def main():
+        executor = ThreadExecutor("pool", 2)
+        ended = asyncio.get_running_loop().create_future()
+        began = []
+        executor.submit(lambda: None, lambda *_: ended.set_result(None))  # starts the thread
+        await asyncio.wait_for(ended, 10)
+        for number in range(20):
+            ended = asyncio.get_running_loop().create_future()
+            executor.submit(
+                lambda n=number: began.append(n), lambda *_, e=ended: e.set_result(None)
+            )
+            executor.hand_over()
+            await asyncio.wait_for(ended, 10)
+        executor.shutdown()
+        return began
+
+    assert asyncio.run(main()) == list(range(20))
+
+
+def test_a_busy_pool_is_not_waited_for():
+    async def main():
+        executor = ThreadExecutor("pool", 1)
+        results = []
+        free = threading.Event()
+        executor.submit(free.wait, lambda *_: results.append("first"))
+        executor.submit(lambda: None, lambda *_: results.append("second"))
+        executor.hand_over()
+        assert not results
+        free.set()
+        while len(results) < 2:
+            await asyncio.sleep(0.001)
+        executor.shutdown()
+        return results
+
+    assert asyncio.run(main()) == ["first", "second"]

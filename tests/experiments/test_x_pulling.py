@@ -197,6 +197,7 @@ def test_x17_a_message_between_not_found_and_hold():
         sim.run_until()
         sim.run_for(31)
         hold.suspend_pull_request = suspend_late
+        sim.listening(True)
         sim.run_until(lambda: late)
         sim.put([Message(TOPIC, b"too early")])
         sent = sim.seconds

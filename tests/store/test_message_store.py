@@ -14,8 +14,13 @@ from minimq.common.file_system import DiskFileSystem, MemoryFileSystem
 from minimq.common.message import Message
 from minimq.common.sys_flag import TransactionType
 from minimq.errors import ConfigError, StoreError
-from minimq.protocol.message_codec import decode_message_id, encode_batch, encode_host
-from minimq.store.get_message_plan import GetMessageStatus
+from minimq.protocol.message_codec import (
+    decode_message_id,
+    encode_batch,
+    encode_host,
+    tags_code,
+)
+from minimq.store.get_message_plan import GetMessageResult, GetMessageStatus
 from minimq.store.put_message import PutMessageStatus
 from minimq.store.store_config import MessageStoreConfig
 from tests.helpers.stores import (
@@ -206,6 +211,27 @@ def test_sizes_have_limits():
         assert {r.status for r in refused} == {PutMessageStatus.MESSAGE_ILLEGAL}
         assert all(r.remark and not r.stored for r in refused)
         assert store.get_max_offset_in_queue("T", 0) == 1
+        await store.shutdown()
+
+    run_virtual(main())
+
+
+@given(
+    st.lists(st.sampled_from([None, "TagA", "TagB"]), min_size=1, max_size=6),
+    st.sampled_from([None, frozenset(), frozenset({tags_code("TagA")})]),
+)
+def test_the_newest_message_is_answered_as_any_other(tags, wanted):
+    """A pull at the last offset takes a shorter way; it comes out the same."""
+
+    async def main():
+        store = open_store()
+        for number, tag in enumerate(tags):
+            put(store, b"%d" % number, properties={"TAGS": tag} if tag else {})
+        short = store.get_message("g", "T", 0, len(tags) - 1, 32, wanted)
+        store._get_newest = lambda *_: None
+        long = store.get_message("g", "T", 0, len(tags) - 1, 32, wanted)
+        for name in GetMessageResult.__slots__:
+            assert getattr(short, name) == getattr(long, name), name
         await store.shutdown()
 
     run_virtual(main())
