@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from minimq.client.guarded_tasks import GuardedTasks
 from minimq.common.message import MessageExt
 from minimq.common.message_const import MessageConst
 from minimq.common.message_queue import MessageQueue
-from minimq.errors import MiniMQError
 from minimq.protocol.client_body import (
     ConsumeMessageDirectlyResult,
     GetConsumerStatusBody,
@@ -34,7 +34,6 @@ from minimq.protocol.request_code import RequestCode
 from minimq.protocol.response_code import ResponseCode
 from minimq.remoting.connection import Connection
 from minimq.remoting.request_dispatcher import ProcessorQueue, RequestDispatcher, ResponseError
-from minimq.telemetry import catalog
 
 if TYPE_CHECKING:
     from minimq.client.mq_client_instance import MQClientInstance
@@ -60,7 +59,7 @@ class ClientRemotingProcessor:
     def __init__(self, instance: MQClientInstance, dispatcher: RequestDispatcher) -> None:
         self._instance = instance
         self.reply_waiters: list[RequestReply] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = GuardedTasks(instance.host, SERVICE)
         queue = ProcessorQueue(SERVICE)
         processors: dict[RequestCode, Processor] = {
             RequestCode.CHECK_TRANSACTION_STATE: self.check_transaction_state,
@@ -171,19 +170,10 @@ class ClientRemotingProcessor:
         if len(self._tasks) >= TASKS_MAX:
             work.close()
             raise ResponseError(ResponseCode.SYSTEM_BUSY, f"{TASKS_MAX} requests are in work")
-        task = asyncio.get_running_loop().create_task(self._guard(work), name=SERVICE)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except MiniMQError as error:
-            self._instance.host.recorder.emit(catalog.SERVICE_FAILED, SERVICE, str(error))
+        self._tasks.spawn(work)
 
     def kill(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
+        self._tasks.kill()
 
 
 def _no_such_group(group: str) -> ResponseError:

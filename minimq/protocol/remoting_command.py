@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from msgspec import Struct, field
+
 from minimq.protocol.language_code import LanguageCode
 
 CURRENT_VERSION = 409
@@ -25,47 +27,25 @@ class SerializeType(IntEnum):
     ROCKETMQ = 1
 
 
-class RemotingCommand:
-    __slots__ = (
-        "body",
-        "code",
-        "ext_fields",
-        "flag",
-        "language",
-        "opaque",
-        "remark",
-        "serialize_type",
-        "version",
-    )
+class RemotingCommand(Struct, eq=False):
+    """Made in C: there are two of them for every message."""
 
-    def __init__(
-        self,
-        code: int,
-        opaque: int = 0,
-        flag: int = 0,
-        ext_fields: dict[str, str] | None = None,
-        body: bytes = b"",
-        remark: str | None = None,
-        language: LanguageCode | None = LanguageCode.PYTHON,
-        version: int = CURRENT_VERSION,
-        serialize_type: int = 0,
-    ) -> None:
-        self.code = code
-        self.opaque = opaque
-        self.flag = flag
-        self.ext_fields: dict[str, str] = {} if ext_fields is None else ext_fields
-        self.body = body
-        self.remark = remark
-        self.language = language
-        self.version = version
-        self.serialize_type = serialize_type
+    code: int
+    opaque: int = 0
+    flag: int = 0
+    ext_fields: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    remark: str | None = None
+    language: LanguageCode | None = LanguageCode.PYTHON
+    version: int = CURRENT_VERSION
+    serialize_type: int = 0
 
     @staticmethod
     def create_request(
         code: int, ext_fields: dict[str, str] | None = None, body: bytes = b""
     ) -> RemotingCommand:
         """A request in JSON, the only form that every peer reads; its opaque is still 0."""
-        return RemotingCommand(code, 0, 0, ext_fields, body)
+        return RemotingCommand(code, 0, 0, {} if ext_fields is None else ext_fields, body)
 
     def create_response(
         self,
@@ -75,9 +55,15 @@ class RemotingCommand:
         body: bytes = b"",
     ) -> RemotingCommand:
         """The answer to this request, in its header form."""
-        answer = RemotingCommand(code, self.opaque, RESPONSE_FLAG, ext_fields, body, remark)
-        answer.serialize_type = self.serialize_type
-        return answer
+        return RemotingCommand(
+            code,
+            self.opaque,
+            RESPONSE_FLAG,
+            {} if ext_fields is None else ext_fields,
+            body,
+            remark,
+            serialize_type=self.serialize_type,
+        )
 
     @property
     def is_response(self) -> bool:

@@ -14,6 +14,11 @@ STEP = 8
 CHANNELS = {2: 3, 6: 4}
 
 Colour = tuple[int, int, int]
+PEOPLE: tuple[Colour, ...] = (
+    (0x2F, 0x73, 0xD0), (0x8F, 0x2D, 0x00), (0x14, 0x84, 0x62),
+    (0x7B, 0x1C, 0x67), (0x79, 0x6F, 0x2C), (0x5A, 0x3A, 0xE8),
+)  # fmt: skip
+"""Who a consumer is, C1 to C6: kept even where a glyph has only a few pixels."""
 
 
 def chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -61,6 +66,9 @@ def paeth(left: int, above: int, corner: int) -> int:
 def palette_of(counts: Counter[Colour]) -> list[Colour]:
     """The most frequent colours; those that nearly equal one that is taken already give way."""
     taken: dict[Colour, Colour] = {}
+    for colour in PEOPLE:
+        if colour in counts:
+            taken[(colour[0] // STEP, colour[1] // STEP, colour[2] // STEP)] = colour
     for colour, _ in counts.most_common():
         near = (colour[0] // STEP, colour[1] // STEP, colour[2] // STEP)
         taken.setdefault(near, colour)

@@ -107,6 +107,12 @@ def test_the_theme_decides_the_tokens(lab_page) -> None:
     assert view(lab_page, "RebalanceView").evaluate(fill) == colour
 
 
+def test_each_hatch_has_a_name_of_its_own(lab_page) -> None:
+    ids = lab_page.locator(".minimq pattern").evaluate_all("all => all.map(p => p.id)")
+    assert len(ids) > 3, "the key of the owners, the lanes of a frozen broker, cards"
+    assert len(set(ids)) == len(ids)
+
+
 def test_a_clicked_flag_is_enlarged_and_a_key_opens_the_table(lab_page) -> None:
     rebalance = view(lab_page, "RebalanceView")
     rebalance.locator(".mq-flags .mq-act").nth(1).locator("text").first.click()

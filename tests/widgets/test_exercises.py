@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from minimq.protocol.message_codec import string_to_properties
 from tests.widgets.story import GROUP, TOPIC, Script
-from widgets.learning import exercise as exercise_module
 from widgets.learning.exercise import (
     WAITED_SECONDS,
     Given,
@@ -330,10 +329,14 @@ def test_every_solution_passes(key: str, seed: int) -> None:
 
 def test_a_busy_machine_makes_no_answer_too_slow(monkeypatch) -> None:
     waited = iter([0.0])
-    monkeypatch.setattr(exercise_module.time, "monotonic", lambda: next(waited, WAITED_SECONDS - 1))
+    monkeypatch.setattr(
+        "widgets.learning.exercise.time.monotonic", lambda: next(waited, WAITED_SECONDS - 1)
+    )
     assert first_broken("nb09.remove", find("nb09.remove").solution) == ""
     waited = iter([0.0])
-    monkeypatch.setattr(exercise_module.time, "monotonic", lambda: next(waited, WAITED_SECONDS + 1))
+    monkeypatch.setattr(
+        "widgets.learning.exercise.time.monotonic", lambda: next(waited, WAITED_SECONDS + 1)
+    )
     assert first_broken("nb09.remove", find("nb09.remove").solution).startswith(IN_TIME)
 
 

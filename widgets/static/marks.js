@@ -1,7 +1,6 @@
 // Marks shared by all views: glyphs, tags, hatches, text with halo, rich text, small tables.
 const SVG_NS = 'http://www.w3.org/2000/svg';
 const CONSUMER_SHAPES = ['circle', 'square', 'triangle', 'diamond', 'pentagon', 'star'];
-let hatchCount = 0;
 
 // A large trait travels as text (base.py, AS_TEXT): it is parsed once for each change.
 function told(model, name) {
@@ -83,7 +82,9 @@ function outlineOf(shape, r) {
 }
 
 function hatchFill(colour) {
-  const id = `mq-hatch-${++hatchCount}`;
+  // Each view has a copy of this module, and all share one page: count for all of them.
+  globalThis.mqHatches = (globalThis.mqHatches ?? 0) + 1;
+  const id = `mq-hatch-${globalThis.mqHatches}`;
   const pattern = svg(
     'pattern',
     {id, width: 6, height: 6, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)'},

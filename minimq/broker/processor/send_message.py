@@ -25,10 +25,10 @@ from minimq.common.faq_url import SUGGEST_TODO
 from minimq.common.message import string_to_properties
 from minimq.common.message_const import MessageConst
 from minimq.common.mix_all import (
+    NOT_ALLOWED_SEND_TOPICS,
     PERM_WRITE,
     get_dlq_topic,
     group_of_retry_topic,
-    is_not_allowed_send_topic,
     is_retry_topic,
     topic_complaint,
 )
@@ -95,12 +95,13 @@ class SendMessageProcessor:
         topic = self.topics.topic_config_table.get(send.topic)
         if topic is None:
             topic = self._create_topic(send)
-        elif is_not_allowed_send_topic(send.topic):
+        elif send.topic in NOT_ALLOWED_SEND_TOPICS:
             remark = f"Sending message to topic[{send.topic}] is forbidden."
             raise self.refusal(ResponseCode.NO_PERMISSION, remark)
-        if send.queue_id >= max(topic.write_queue_nums, topic.read_queue_nums):
+        queue_id = send.queue_id
+        if queue_id >= topic.write_queue_nums and queue_id >= topic.read_queue_nums:
             remark = (
-                f"request queueId[{send.queue_id}] is illegal, {topic_config_text(topic)} "
+                f"request queueId[{queue_id}] is illegal, {topic_config_text(topic)} "
                 f"Producer: {connection.peer}"
             )
             raise self.refusal(ResponseCode.SYSTEM_ERROR, remark)
@@ -110,7 +111,7 @@ class SendMessageProcessor:
         complaint = topic_complaint(send.topic)
         if complaint is not None:
             raise self.refusal(ResponseCode.SYSTEM_ERROR, complaint)
-        if is_not_allowed_send_topic(send.topic):
+        if send.topic in NOT_ALLOWED_SEND_TOPICS:
             remark = f"Sending message to topic[{send.topic}] is forbidden."
             raise self.refusal(ResponseCode.NO_PERMISSION, remark)
         retry = is_retry_topic(send.topic)

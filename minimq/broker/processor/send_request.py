@@ -5,8 +5,6 @@ Java:    SendMessageRequestHeader, SendMessageRequestHeaderV2
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 from msgspec import Struct
 
 from minimq.common.message import properties_to_string, string_to_properties
@@ -41,54 +39,43 @@ class SendRequest(Struct, eq=False, gc=False):
     batch: bool
 
 
-class Spelling:
-    """How the fields of a send are called: V1 has words, V2 letters."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.required = itemgetter(*names[:8])
-        self.optional = tuple(names[8:])
-
-    def read(self, ext: dict[str, str]) -> SendRequest:
-        """KeyError or ValueError if a field is missing or no number."""
-        group, topic, template, queue_nums, queue_id, sys_flag, born, flag = self.required(ext)
-        properties, times, unit_mode, max_times, batch = map(ext.get, self.optional)
-        return SendRequest(
-            group,
-            topic,
-            template,
-            int(queue_nums),
-            int(queue_id),
-            int(sys_flag),
-            int(born),
-            int(flag),
-            properties or "",
-            int(times or 0),
-            unit_mode is not None and unit_mode != "false" and read_bool(unit_mode),
-            max_times,
-            batch is not None and batch != "false" and read_bool(batch),
-        )
-
-
-V1 = Spelling(
-    [
-        "producerGroup", "topic", "defaultTopic", "defaultTopicQueueNums", "queueId", "sysFlag",
-        "bornTimestamp", "flag", "properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes",
-        "batch",
-    ]
+_WORDS = (
+    "producerGroup", "topic", "defaultTopic", "defaultTopicQueueNums", "queueId", "sysFlag",
+    "bornTimestamp", "flag", "properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes",
+    "batch",
 )  # fmt: skip
-V2 = Spelling(list("abcdefghijklm"))
+_LETTER_OF_WORD = dict(zip(_WORDS, "abcdefghijklm", strict=True))
+"""How the fields of a send are called in V1 and V2."""
 V1_CODES = frozenset({int(RequestCode.SEND_MESSAGE), int(RequestCode.SEND_REPLY_MESSAGE)})
 """Only asked with `in`."""
 
 
 def parse_send(request: RemotingCommand) -> SendRequest:
     """RemoteCommandError names the field that is missing or wrong."""
-    v1 = request.code in V1_CODES
+    v1, ext = request.code in V1_CODES, request.ext_fields
+    if v1:
+        ext = {letter: ext[word] for word, letter in _LETTER_OF_WORD.items() if word in ext}
+    get = ext.get
+    unit_mode, batch = get("k"), get("m")
     try:
-        return (V1 if v1 else V2).read(request.ext_fields)
+        return SendRequest(
+            ext["a"],
+            ext["b"],
+            ext["c"],
+            int(ext["d"]),
+            int(ext["e"]),
+            int(ext["f"]),
+            int(ext["g"]),
+            int(ext["h"]),
+            get("i") or "",
+            int(get("j") or 0),
+            unit_mode is not None and unit_mode != "false" and read_bool(unit_mode),
+            get("l"),
+            batch is not None and batch != "false" and read_bool(batch),
+        )
     except (KeyError, ValueError):
-        read = SendMessageRequestHeader.from_ext if v1 else SendMessageRequestHeader.from_ext_v2
-        read(request.ext_fields)
+        header = SendMessageRequestHeader
+        (header.from_ext if v1 else header.from_ext_v2)(request.ext_fields)
         raise
 
 

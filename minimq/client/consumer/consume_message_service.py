@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minimq.client.consumer.consume_result import directly_result, return_type
 from minimq.client.consumer.listener import ConsumeReturnType
 from minimq.client.consumer.process_queue import ProcessQueue
+from minimq.client.guarded_tasks import GuardedTasks
 from minimq.client.hook import ConsumeMessageContext, call_hooks
 from minimq.common.message import MessageExt
 from minimq.common.message_const import MessageConst
 from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import RETRY_GROUP_TOPIC_PREFIX
-from minimq.errors import MiniMQError
 from minimq.protocol.client_body import ConsumeMessageDirectlyResult
 from minimq.telemetry import catalog
 
@@ -47,7 +47,9 @@ class ConsumeMessageService(ABC):
         self.stopped = False
         self.in_flight = 0
         self._idle: asyncio.Future[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = GuardedTasks(self.host, "ConsumeMessageScheduledThread_")
+        self.spawn = self._tasks.spawn
+        """For work after a listener that has to wait; bounded by what the windows hold."""
         name = f"ConsumeMessageThread_{self.config.consumer_group}"
         self.executor = self.host.executor(name, self.config.consume_thread_min)
 
@@ -66,8 +68,7 @@ class ConsumeMessageService(ABC):
     def kill(self) -> None:
         self.stopped = True
         self.executor.shutdown()
-        for task in list(self._tasks):
-            task.cancel()
+        self._tasks.kill()
 
     @abstractmethod
     def submit_consume_request(
@@ -82,19 +83,6 @@ class ConsumeMessageService(ABC):
         self.in_flight -= 1
         if self.in_flight == 0 and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Work after a listener that has to wait; bounded by what the windows hold."""
-        task = asyncio.get_running_loop().create_task(self._guard(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except MiniMQError as error:
-            name = "ConsumeMessageScheduledThread_"
-            self.host.recorder.emit(catalog.SERVICE_FAILED, name, str(error))
 
     # -- around the listener: on its thread ------------------------------------------------------
 

@@ -9,7 +9,7 @@ Differs: the checks before a pull are in pull_flow_control.py, what follows its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minimq.client.consumer.consume_message_concurrently_service import (
@@ -29,6 +29,7 @@ from minimq.client.consumer.pull_request import PullRequest
 from minimq.client.consumer.rebalance_push import RebalancePush
 from minimq.client.consumer.send_message_back import send_message_back
 from minimq.client.consumer.subscribed import Subscribed
+from minimq.client.guarded_tasks import GuardedTasks
 from minimq.client.hook import ConsumeMessageHook
 from minimq.common.message import MessageExt
 from minimq.common.message_queue import MessageQueue
@@ -77,7 +78,8 @@ class MQPushConsumerImpl(Subscribed):
         self.started_millis = self.host.clock.now_millis()
         self.flow_control_times = 0
         self._touched: dict[MessageQueue, ProcessQueue] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = GuardedTasks(self.host, SERVICE)
+        self.spawn = self._tasks.spawn
         kind = ConsumeMessageOrderlyService if orderly else ConsumeMessageConcurrentlyService
         self.consume_message_service: ConsumeMessageService = kind(self, listener)
 
@@ -260,22 +262,10 @@ class MQPushConsumerImpl(Subscribed):
 
     # -- tasks, events, snapshot -----------------------------------------------------------------
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._guard(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except MiniMQError as error:
-            self.host.recorder.emit(catalog.SERVICE_FAILED, SERVICE, str(error))
-
     def kill(self) -> None:
         self.running = False
         self.consume_message_service.kill()
-        for task in list(self._tasks):
-            task.cancel()
+        self._tasks.kill()
 
     def touch(self, mq: MessageQueue, pq: ProcessQueue) -> None:
         """The window changed: settle once per turn of the loop, however often it changed in it."""
