@@ -328,7 +328,6 @@ def test_every_solution_passes(key: str, seed: int) -> None:
 
 
 def test_a_busy_machine_makes_no_answer_too_slow(monkeypatch) -> None:
-    clock = "widgets.learning.exercise.time.monotonic"
     waited = iter([0.0])
     monkeypatch.setattr(
         "widgets.learning.exercise.time.monotonic", lambda: next(waited, WAITED_SECONDS - 1)
