@@ -152,9 +152,10 @@ def pack_record(
     layout = _FIXED_V4
     if len(born_host) != 8 or len(store_host) != 8 or sys_flag & _V6_MASK:
         layout, sys_flag = record_layout(sys_flag, born_host, store_host)
+    size = layout.size + len(body) + len(topic_part) + len(properties) + 2
     try:
         fixed = layout.pack(
-            layout.size + len(body) + len(topic_part) + len(properties) + 2,
+            size,
             MESSAGE_MAGIC_CODE,
             body_crc,
             queue_id,
@@ -172,7 +173,15 @@ def pack_record(
         )
     except struct.error as error:
         raise LocalCommandError(f"message does not fit a record: {error}") from error
-    return b"".join((fixed, body, topic_part, len(properties).to_bytes(2, "big"), properties))
+    return b"".join(
+        (
+            fixed,
+            body,
+            topic_part,
+            len(properties).to_bytes(2, "big"),
+            properties,
+        )
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -16,8 +16,8 @@ from minimq.errors import RemoteCommandError
 from minimq.protocol.message_codec import (
     MESSAGE_MAGIC_CODE,
     RECORD_MIN_SIZE,
-    encode_record,
     find_property,
+    pack_record,
     peek_record,
     tags_code,
 )
@@ -29,7 +29,7 @@ FIXED_BYTES = 84
 
 
 class Field(NamedTuple):
-    """One field of the fixed part; `written` is its line in `encode_record`."""
+    """One field of the fixed part; `written` is its line in `pack_record`."""
 
     name: str
     length: int
@@ -40,7 +40,7 @@ class Field(NamedTuple):
 FIELDS = (
     Field("size", 4, "how long the whole record is", "size,"),
     Field("magic", 4, "marks the beginning of a record", "MESSAGE_MAGIC_CODE,"),
-    Field("body CRC", 4, "check sum of the body", "crc31(body) if body_crc is None else body_crc,"),
+    Field("body CRC", 4, "check sum of the body", "body_crc,"),
     Field("queue", 4, "which queue of the topic", "queue_id,"),
     Field("flag", 4, "a number of the sender's own", "flag,"),
     Field("queue offset", 8, "the number of this message in its queue", "queue_offset,"),
@@ -57,7 +57,7 @@ FIELDS = (
 """With IPv4 hosts; body, topic and properties follow."""
 REST = (
     Field("body", 4, "4 bytes length, then what was sent", "body,"),
-    Field("topic", 1, "1 byte length, then the topic's name", "topic_bytes,"),
+    Field("topic", 1, "1 byte length, then the topic's name", "topic_part,"),
     Field("properties", 2, "2 bytes length, then names and values", "properties,"),
 )
 BY_NAME = {field.name: field for field in (*FIELDS, *REST)}
@@ -194,9 +194,9 @@ def field_note(record: Record, name: str, data: bytes | None) -> tuple[str, str]
 @cache
 def source_line(written: str) -> str:
     """minimq/protocol/message_codec.py:118  queue_id,"""
-    lines, first = inspect.getsourcelines(encode_record)
+    lines, first = inspect.getsourcelines(pack_record)
     packing = next(n for n, line in enumerate(lines) if "layout.pack(" in line)
     for number, line in enumerate(lines[packing:], packing + first):
         if line.strip() == written:
             return f"minimq/protocol/message_codec.py:{number}  {written}"
-    raise LookupError(f"encode_record has no line {written!r}")
+    raise LookupError(f"pack_record has no line {written!r}")
