@@ -31,7 +31,7 @@ class _ReadHeader(msgspec.Struct, rename="camel", gc=False):
 
     opaque: _Int32
     code: _Int32 = 0
-    ext_fields: dict[str, str] | None = None
+    ext_fields: dict[str, str] = msgspec.field(default_factory=dict)
     flag: _Int32 = 0
     language: str = "JAVA"
     remark: str | None = None

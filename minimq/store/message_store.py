@@ -124,7 +124,7 @@ class DefaultMessageStore(StoreWriter):
         """Begin to serve; needs a running loop."""
         host, config = self.host, self.config
         self._loop = asyncio.get_running_loop()
-        self._recorder.on_watched.append(self._advanced)
+        self._recorder.on_watched.append(self._emit_positions)
         mark_running(host.file_system)
         self._log_thread = FlushThread(host, "FlushCommitLog")
         self._queue_thread = FlushThread(host, "FlushConsumeQueue")

@@ -540,7 +540,7 @@ async def test_a_message_that_a_user_sends_back_in_order_has_sixteen_retries_as_
             headers.append(header)
             await send_back(address, header)
 
-        api.consumer_send_message_back = spy
+        api.consumer_send_message_back = spy  # type: ignore[method-assign]
         await consumer.send_message_back(got.messages[0], 1)
         assert headers[0].max_reconsume_times == 16
         await wait_until(lambda: len(got) == 2, 120)

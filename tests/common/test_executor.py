@@ -155,14 +155,19 @@ def test_a_busy_pool_is_not_waited_for():
     async def main():
         executor = ThreadExecutor("pool", 1)
         results = []
+        both = asyncio.Event()
         free = threading.Event()
+
+        def second(*_):
+            results.append("second")
+            both.set()
+
         executor.submit(free.wait, lambda *_: results.append("first"))
-        executor.submit(lambda: None, lambda *_: results.append("second"))
+        executor.submit(lambda: None, second)
         executor.hand_over()
         assert not results
         free.set()
-        while len(results) < 2:
-            await asyncio.sleep(0.001)
+        await asyncio.wait_for(both.wait(), 10)
         executor.shutdown()
         return results
 

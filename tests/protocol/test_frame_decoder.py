@@ -22,7 +22,7 @@ INT32 = st.integers(-(2**31), 2**31 - 1)
 
 
 def fields_of(command):
-    return tuple(getattr(command, name) for name in RemotingCommand.__slots__)
+    return tuple(getattr(command, name) for name in RemotingCommand.__struct_fields__)
 
 
 COMMANDS = st.builds(

@@ -228,7 +228,7 @@ def test_the_newest_message_is_answered_as_any_other(tags, wanted):
         for number, tag in enumerate(tags):
             put(store, b"%d" % number, properties={"TAGS": tag} if tag else {})
         short = store.get_message("g", "T", 0, len(tags) - 1, 32, wanted)
-        store._get_newest = lambda *_: None
+        store._get_newest = lambda *_: None  # type: ignore[method-assign]
         long = store.get_message("g", "T", 0, len(tags) - 1, 32, wanted)
         for name in GetMessageResult.__slots__:
             assert getattr(short, name) == getattr(long, name), name
