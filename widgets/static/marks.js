@@ -169,10 +169,24 @@ function glyphIcon(spec, r = 7) {
 }
 
 // -- measuring text ----------------------------------------------------------------------------
-const ruler = document.createElement('canvas').getContext('2d');
+// Chromium keeps each text that a canvas never shown has measured for as long as that canvas lives,
+// outside of the JS heap: so a width is kept here, and a ruler is replaced after so many texts.
+const RULER_TEXTS_MAX = 500;
+let ruler = null,
+  widths = new Map();
 function textWidth(text, root, weight = 400, size = 12) {
-  ruler.font = `${weight} ${size}px ${getComputedStyle(root).fontFamily}`;
-  return ruler.measureText(text).width;
+  const font = `${weight} ${size}px ${getComputedStyle(root).fontFamily}`,
+    key = `${font}|${text}`;
+  let width = widths.get(key);
+  if (width !== undefined) return width;
+  if (!ruler || widths.size >= RULER_TEXTS_MAX) {
+    ruler = document.createElement('canvas').getContext('2d');
+    widths = new Map();
+  }
+  ruler.font = font;
+  width = ruler.measureText(text).width;
+  widths.set(key, width);
+  return width;
 }
 
 // -- rich text: "plain", ["b", text], ["g", glyph], ["tag", text] … ------------------------------
