@@ -107,18 +107,24 @@ class BlockingDriver:
 
         def act(producer: minimq.DefaultMQProducer) -> Rate:
             producer.send(Message(topic, body))
-            acks = threading.Semaphore(0)
+            all_here = threading.Lock()
+            all_here.acquire()
+            missing = 0
 
             def turn() -> None:
+                nonlocal missing
+                missing = width
                 for _ in range(width):
                     producer.send_async(Message(topic, body), answered)
-                for _ in range(width):
-                    acks.acquire()
+                all_here.acquire()
 
             def answered(result: object, error: BaseException | None) -> None:
+                nonlocal missing
                 if error is not None:
                     raise error
-                acks.release()
+                missing -= 1
+                if not missing:
+                    all_here.release()
 
             return repeat(seconds, width, turn, count)
 

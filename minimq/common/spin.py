@@ -10,7 +10,6 @@ Differs: Java's brokers spin for a lock (PutMessageSpinLock); ours has no lock, 
 from __future__ import annotations
 
 import asyncio
-import os
 import selectors
 import time
 from collections.abc import Callable, Coroutine
@@ -26,13 +25,6 @@ COST_OF_FAILURE = 4
 """One failure undoes so many of them: spinning may cost the neighbour on the same core."""
 TRY_AGAIN_EVERY = 64
 """Without trust, one wait out of so many is tried."""
-
-
-def _nothing() -> None:
-    """No other process can be let in front."""
-
-
-let_others_run: Callable[[], None] = getattr(os, "sched_yield", _nothing)
 
 
 class Spin:
@@ -57,7 +49,6 @@ class Spin:
             if found:
                 self._trust = min(self._trust + 1, TRUST_MAX)
                 return found
-            let_others_run()
         self._trust = max(self._trust - COST_OF_FAILURE, 0)
         return None
 
