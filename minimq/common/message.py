@@ -310,15 +310,21 @@ class MessageBatch(Message):
 
 
 def _check_batch(messages: tuple[Message, ...]) -> None:
+    """Once per message of every batch: the usual one is looked at, not read."""
     if not messages:
         raise ValueError("a batch needs at least one message")
     first = messages[0]
+    wait = first.properties.get(MessageConst.PROPERTY_WAIT_STORE_MSG_OK)
     for message in messages:
-        if message.delay_time_level > 0:
+        properties = message.properties
+        if MessageConst.PROPERTY_DELAY_TIME_LEVEL in properties and message.delay_time_level > 0:
             raise ValueError("TimeDelayLevel is not supported for batching")
         if is_retry_topic(message.topic):
             raise ValueError("Retry Group is not supported for batching")
         if message.topic != first.topic:
             raise ValueError("The topic of the messages in one batch should be the same")
-        if message.wait_store_msg_ok != first.wait_store_msg_ok:
+        if (
+            properties.get(MessageConst.PROPERTY_WAIT_STORE_MSG_OK) != wait
+            and message.wait_store_msg_ok != first.wait_store_msg_ok
+        ):
             raise ValueError("The waitStoreMsgOK of the messages in one batch should the same")

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SPIN_NANOS = 80_000
+SPIN_NANOS = 250_000
 """So long we look again, about the time of one sleep and wake-up; who answers us has as long."""
 TRUST_MAX = 8
 """Successes that are remembered."""

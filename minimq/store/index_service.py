@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = "index"
 PASS_MILLIS = 1_000
-RECORDS_PER_SLICE_MAX = 64
+RECORDS_PER_SLICE_MAX = 32
 """Then others get their turn on the loop."""
 RECORDS_BEFORE_ANSWER_MAX = 5_000
 """A question waits for at most so many records that are not indexed yet."""
