@@ -9,7 +9,8 @@
         assert not lab.outside                  # nothing left this machine
 
 The server gets the settings of `minimq lab`, so what is tested is what a learner sees. It lives in
-a temporary folder and ends with the block, together with its kernels and the browser.
+a temporary folder and ends with the block, together with its kernels and the browser; when the
+tests' process dies without leaving the block, as at a time-out, reaper.py ends them.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request,
 from minimq.lab import document_url, free_port, lab_arguments, prepare_settings
 from tests.conftest import chromium
 
+PROJECT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 ACTION_SECONDS = 30.0
@@ -117,6 +119,7 @@ class Lab:
         self.port, self._token = free_port(), os.urandom(12).hex()
         self.url = f"http://127.0.0.1:{self.port}"
         self.mark = f"JUPYTER_TOKEN={self._token}"  # in the environment of all that it starts
+        self._start_reaper(stack)
         prepare_settings(self._state)
         arguments = lab_arguments(self.root, self._state, port=self.port, url="/lab", browser=False)
         own = {
@@ -137,6 +140,17 @@ class Lab:
         )
         stack.callback(self._stop_server)
         self._wait_served()
+
+    def _start_reaper(self, stack: contextlib.ExitStack) -> None:
+        reaper = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.lab.reaper", self.mark, str(self._state)],
+                cwd=PROJECT,
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+            )
+        )
+        stack.callback(reaper.kill)  # the block was left: it shall not hide what stays behind
 
     def _wait_served(self) -> None:
         for _ in range(int(START_SECONDS / 0.1)):
@@ -170,7 +184,9 @@ class Lab:
     def _start_browser(self, stack: contextlib.ExitStack) -> None:
         playwright = stack.enter_context(sync_playwright())
         self._browser: Browser = playwright.chromium.launch(
-            executable_path=chromium(), args=CHROMIUM_FLAGS
+            executable_path=chromium(),
+            args=CHROMIUM_FLAGS,
+            env={**os.environ, "JUPYTER_TOKEN": self._token},
         )
         stack.callback(self._browser.close)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +36,17 @@ class Dots(anywidget.AnyWidget):
       model.on("change:count", draw); draw(); } };"""
 dots = Dots()
 dots'''
+
+# A process that is ended as a time-out of the tests ends it, with a lab and a window open.
+ENDED = """
+import os, sys
+from tests.helpers.processes import processes_with
+from tests.lab.driver import Lab
+lab = Lab(sys.argv[1]).__enter__()
+lab.open("probe.ipynb")
+print(lab.mark, len(processes_with(lab.mark)), lab._state, flush=True)
+os._exit(1)
+"""
 
 
 def write(path: Path, *cells: str) -> None:
@@ -121,3 +134,16 @@ def test_what_a_cell_raises_fails_the_test(probe: Lab) -> None:
     with pytest.raises(CellError, match="ZeroDivisionError: division by zero"):
         probe.run_all(page)
     probe.end(page)
+
+
+@pytest.mark.slow
+def test_a_test_process_that_is_ended_leaves_nothing_behind(
+    tmp_path: Path, project_root: Path
+) -> None:
+    write(tmp_path / "probe.ipynb", "1")
+    command = [sys.executable, "-c", ENDED, str(tmp_path)]
+    ended = subprocess.run(command, cwd=project_root, capture_output=True, text=True, timeout=100)
+    mark, count, folder = ended.stdout.split()
+    assert int(count) >= 3, "server, kernel and browser"
+    wait_until(lambda: processes_with(mark) == [], timeout=20, what="the end of all")
+    wait_until(lambda: not Path(folder).exists(), timeout=5, what="the end of its folder")
