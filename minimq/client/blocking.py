@@ -9,7 +9,6 @@ Differs: everything runs on one loop thread, except the synchronous send: that h
 from __future__ import annotations
 
 import inspect
-import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Self
@@ -94,7 +93,6 @@ class DefaultMQProducer(_Face):
         super().__init__(inner)
         self._channels: dict[str, list[BlockingChannel]] = {}
         self._ids: MessageClientIDSetter | None = None
-        self._ids_lock = threading.Lock()
         self._outbox: deque[tuple[Any, ...]] = deque()
 
     def start(self) -> None:
@@ -102,6 +100,7 @@ class DefaultMQProducer(_Face):
         host = self._inner.impl.host
         identity = host.identity
         loader = loop_thread().call(host.random.getrandbits, 32)
+        self._now_millis = host.clock.now_millis
         self._ids = MessageClientIDSetter(identity.ip, identity.pid, loader, host.time_zone)
 
     def shutdown(self) -> None:
@@ -195,9 +194,9 @@ class DefaultMQProducer(_Face):
             channel.close()
 
     def _create_uniq_id(self) -> str:
+        """Called by many threads at once."""
         assert self._ids is not None
-        with self._ids_lock:
-            return self._ids.create_uniq_id(self._inner.impl.host.clock.now_millis())
+        return self._ids.create_uniq_id(self._now_millis())
 
     # -- asynchronous ----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from datetime import datetime, timedelta, tzinfo
 from ipaddress import ip_address
+from itertools import count
 
 from minimq.common.message import Message
 from minimq.common.message_const import MessageConst
@@ -32,15 +33,13 @@ class MessageClientIDSetter:
         self._time_zone = time_zone
         self._start = 0
         self._next_start = 0
-        self._counter = 0
+        self._counter = count()  # next() of it cannot be interrupted by another thread
 
     def create_uniq_id(self, now_millis: int) -> str:
         if not self._start <= now_millis < self._next_start:
             self._start, self._next_start = month_bounds(now_millis, self._time_zone)
         since = (now_millis - self._start) & 0xFFFFFFFF
-        counter = self._counter
-        self._counter = (counter + 1) & 0xFFFF
-        return f"{self._prefix}{since:08X}{counter:04X}"
+        return f"{self._prefix}{since:08X}{next(self._counter) & 0xFFFF:04X}"
 
     def set_uniq_id(self, message: Message, now_millis: int) -> None:
         """Give the message an id unless it has one."""

@@ -307,8 +307,8 @@ def decode_message(
 def decode_messages(body: bytes | memoryview, broker_name: str = "") -> list[MessageExt]:
     """All messages of a pull or query answer."""
     messages: list[MessageExt] = []
-    offset = 0
-    while offset < len(body):
+    offset, length = 0, len(body)
+    while offset < length:
         message = decode_message(body, offset)
         message.broker_name = broker_name
         messages.append(message)

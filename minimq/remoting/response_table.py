@@ -10,7 +10,8 @@ Differs: one table per connection, because the same opaque may be under way on t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from minimq.errors import MiniMQError, RemotingTooMuchRequestError
 from minimq.protocol.remoting_command import RemotingCommand
@@ -22,7 +23,7 @@ Callback = Callable[[RemotingCommand | None, MiniMQError | None], None]
 """Gets the answer or the error, exactly once."""
 
 
-class PendingCall(NamedTuple):
+class PendingCall(Struct):
     callback: Callback
     deadline_micros: int
     timeout_millis: float

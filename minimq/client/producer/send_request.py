@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from minimq.client.client_config import wrap_namespace
 from minimq.client.producer.producer_config import ProducerConfig
@@ -36,8 +37,7 @@ _SEND_BATCH = int(RequestCode.SEND_BATCH_MESSAGE)
 _SEND_REPLY = int(RequestCode.SEND_REPLY_MESSAGE_V2)
 
 
-@dataclass(slots=True)
-class Outgoing:
+class Outgoing(Struct):
     """A message ready to be sent to any queue."""
 
     message: Message
