@@ -27,13 +27,14 @@ CONSUMER_GROUP = "bench-consumer"
 
 
 class Arrivals:
-    """The listener of a consuming row: counts, and tells when all have come.
+    """The listener of a consuming row: counts, or notes ages, and tells when all have come.
 
     The first message is the one that made the topic: it shows that the consumer pulls.
     """
 
-    def __init__(self, count: int, ready: Ready) -> None:
+    def __init__(self, count: int, ready: Ready, with_ages: bool) -> None:
         self.missing = count
+        self._with_ages = with_ages
         self.began = self.ended = 0.0
         self.ages: list[int] = []
         self.all_here = threading.Event()
@@ -45,15 +46,16 @@ class Arrivals:
         now = time.monotonic_ns()
         with self._lock:  # listeners run on several threads
             for message in messages:
-                self._take(message, now)
-        return aio.ConsumeConcurrentlyStatus.CONSUME_SUCCESS
+                if message.body == WARM_UP:
+                    self._ready()
+                    continue
+                if self._with_ages:
+                    self.ages.append(age_nanos(message.body, now))
+                self._count(now)
+        return SUCCESS
 
-    def _take(self, message: MessageExt, now: int) -> None:
-        if message.body == WARM_UP:
-            self._ready()
-            return
+    def _count(self, now: int) -> None:
         self.began = self.began or now / 1e9
-        self.ages.append(age_nanos(message.body, now))
         self.missing -= 1
         if not self.missing:
             self.ended = now / 1e9
@@ -68,6 +70,7 @@ class Arrivals:
 
 
 WARM_UP = b"warm-up"
+SUCCESS = aio.ConsumeConcurrentlyStatus.CONSUME_SUCCESS
 
 
 class BlockingDriver:
@@ -132,13 +135,12 @@ class BlockingDriver:
         return rate
 
     def consume(self, topic: str, count: int, ready: Ready) -> Rate:
-        return self._consume(topic, count, ready).rate(count)
+        return self._consume(topic, Arrivals(count, ready, False)).rate(count)
 
     def wake(self, topic: str, count: int, ready: Ready) -> list[int]:
-        return self._consume(topic, count, ready).ages
+        return self._consume(topic, Arrivals(count, ready, True)).ages
 
-    def _consume(self, topic: str, count: int, ready: Ready) -> Arrivals:
-        arrivals = Arrivals(count, ready)
+    def _consume(self, topic: str, arrivals: Arrivals) -> Arrivals:
         consumer = minimq.DefaultMQPushConsumer(
             CONSUMER_GROUP,
             namesrv_addr=self._namesrv,
@@ -220,13 +222,12 @@ class AsyncDriver:
         return rate
 
     def consume(self, topic: str, count: int, ready: Ready) -> Rate:
-        return asyncio.run(self._consume(topic, count, ready)).rate(count)
+        return asyncio.run(self._consume(topic, Arrivals(count, ready, False))).rate(count)
 
     def wake(self, topic: str, count: int, ready: Ready) -> list[int]:
-        return asyncio.run(self._consume(topic, count, ready)).ages
+        return asyncio.run(self._consume(topic, Arrivals(count, ready, True))).ages
 
-    async def _consume(self, topic: str, count: int, ready: Ready) -> Arrivals:
-        arrivals = Arrivals(count, ready)
+    async def _consume(self, topic: str, arrivals: Arrivals) -> Arrivals:
         consumer = aio.DefaultMQPushConsumer(
             CONSUMER_GROUP,
             namesrv_addr=self._namesrv,
