@@ -53,6 +53,16 @@ FRAMES = 400
 TRUE_MINUTES = int(os.environ.get("MINIMQ_PAGE_MINUTES", "0"))
 GROWTH_MAX = 4_000_000
 """Bytes of the page after so many frames of six views: a small part of what the frames carried."""
+# How many texts each canvas has measured: Chromium keeps them outside of the JS heap.
+COUNT_MEASURED = """() => {
+  const kind = CanvasRenderingContext2D.prototype, measure = kind.measureText;
+  window.mqMeasured = new Map();
+  kind.measureText = function (text) {
+    const texts = mqMeasured.get(this) ?? new Set();
+    mqMeasured.set(this, texts.add(`${this.font}|${text}`));
+    return measure.call(this, text); }; }"""
+MEASURED = "() => [...mqMeasured.values()].map(texts => texts.size)"
+RULER_TEXTS_MAX = 200
 
 
 @pytest.fixture
@@ -110,6 +120,7 @@ def test_the_page_does_not_grow_while_events_come(page_and_lab) -> None:
         return sum(int(file.read_text().split()[1]) for file in files) * 4096 / 1e6
 
     lab.execute(page, STORM)
+    page.evaluate(COUNT_MEASURED)
     lab.execute(page, "await storm(200)")
     nodes = page.evaluate("() => document.querySelectorAll('*').length")
     before = used()
@@ -118,6 +129,9 @@ def test_the_page_does_not_grow_while_events_come(page_and_lab) -> None:
         lab.execute(page, "await minute()")
         grown_mb = (used() - before) / 1e6
         print(f"minute {number + 1}: {grown_mb:+.2f} MB, {resident_mb():.0f} MB in all", flush=True)
+    measured = page.evaluate(MEASURED)
+    page.evaluate("() => mqMeasured.clear()")
+    assert max(measured) == RULER_TEXTS_MAX, "one was full, and then another took its place"
     grown = used() - before
     assert grown < GROWTH_MAX
     assert page.evaluate("() => document.querySelectorAll('*').length") < 1.5 * nodes

@@ -171,7 +171,7 @@ function glyphIcon(spec, r = 7) {
 // -- measuring text ----------------------------------------------------------------------------
 // Chromium keeps each text that a canvas never shown has measured for as long as that canvas lives,
 // outside of the JS heap: so a width is kept here, and a ruler is replaced after so many texts.
-const RULER_TEXTS_MAX = 500;
+const RULER_TEXTS_MAX = 200;
 let ruler = null,
   widths = new Map();
 function textWidth(text, root, weight = 400, size = 12) {
