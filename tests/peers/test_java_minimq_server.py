@@ -191,11 +191,11 @@ def test_pull_and_lite_pull(java, broker):
 def test_a_traced_producer_writes_to_the_trace_topic(java):
     producer = java.producer("PG-trace", trace=True)
     producer.send("broker-a", ["a"])
-    producer.shutdown()  # flushes
     watcher = java.push_consumer("CG-watch", {"RMQ_SYS_TRACE_TOPIC": "*"})
     (trace,) = watcher.wait(1)
     assert "PG-trace" in trace["message"]["body"]
     watcher.shutdown()
+    producer.shutdown()  # not before: Java may end the thread that is just sending the trace
 
 
 def test_offsets_survive_kill_and_restart(namesrv):
