@@ -39,7 +39,6 @@ __all__ = [
     "encode_host",
     "encode_record",
     "find_property",
-    "pack_record",
     "peek_record",
     "properties_to_string",
     "record_layout",
@@ -89,12 +88,11 @@ def encode_record(
     topic: str,
     body: bytes,
     properties: bytes,
-    *,
     queue_id: int,
+    flag: int,
     queue_offset: int,
     physical_offset: int,
     sys_flag: int,
-    flag: int,
     born_timestamp: int,
     born_host: bytes,
     store_timestamp: int,
@@ -106,46 +104,9 @@ def encode_record(
     """One record of the commit log; hosts come from `encode_host`.
 
     The IPv6 bits of `sys_flag` are set from the hosts' lengths. Give `body_crc` when the body was
-    stored before (retry, delay), to save counting it again.
+    stored before (retry, delay), to save counting it again. The order is that of the record: the
+    log calls this for each send, and names of arguments cost time.
     """
-    return pack_record(
-        topic,
-        body,
-        properties,
-        queue_id,
-        flag,
-        queue_offset,
-        physical_offset,
-        sys_flag,
-        born_timestamp,
-        born_host,
-        store_timestamp,
-        store_host,
-        reconsume_times,
-        prepared_transaction_offset,
-        crc31(body) if body_crc is None else body_crc,
-    )
-
-
-def pack_record(
-    topic: str,
-    body: bytes,
-    properties: bytes,
-    queue_id: int,
-    flag: int,
-    queue_offset: int,
-    physical_offset: int,
-    sys_flag: int,
-    born_timestamp: int,
-    born_host: bytes,
-    store_timestamp: int,
-    store_host: bytes,
-    reconsume_times: int,
-    prepared_transaction_offset: int,
-    body_crc: int,
-) -> bytes:
-    """`encode_record` with everything in the order of the record: the log calls it for each send,
-    and names of arguments cost time."""
     if len(properties) > PROPERTIES_MAX_BYTES:
         raise LocalCommandError(f"properties of {len(properties)} bytes are too long")
     topic_part = topic_field(topic)
@@ -153,6 +114,8 @@ def pack_record(
     if len(born_host) != 8 or len(store_host) != 8 or sys_flag & _V6_MASK:
         layout, sys_flag = record_layout(sys_flag, born_host, store_host)
     size = layout.size + len(body) + len(topic_part) + len(properties) + 2
+    if body_crc is None:
+        body_crc = crc31(body)
     try:
         fixed = layout.pack(
             size,

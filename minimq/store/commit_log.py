@@ -9,7 +9,6 @@ Differs: the one loop of the process is the put lock. Flushing, replication and 
 from __future__ import annotations
 
 import struct
-from zlib import crc32
 
 from minimq.common.sys_flag import BORNHOST_V6_FLAG, TRANSACTION_MASK
 from minimq.errors import LocalCommandError, StoreError
@@ -17,7 +16,7 @@ from minimq.protocol.message_codec import (
     RECORD_MIN_SIZE,
     TOPIC_MAX_BYTES,
     encode_blank,
-    pack_record,
+    encode_record,
 )
 from minimq.store.batch_records import encode_batch_records
 from minimq.store.dispatch import NOT_IN_QUEUES
@@ -71,7 +70,7 @@ class CommitLog:
         if file is None or file.size - file.wrote < len(body) + len(properties) + _OTHER_FIELDS_MAX:
             file = self._file_for(_size_of(message, store_host))
         physical_offset = file.base_offset + file.wrote
-        data = pack_record(
+        data = encode_record(
             message.topic,
             body,
             properties,
@@ -86,7 +85,6 @@ class CommitLog:
             store_host,
             message.reconsume_times,
             message.prepared_transaction_offset,
-            crc32(body) & 0x7FFF_FFFF,
         )
         file.append(data)
         if counts:

@@ -9,14 +9,14 @@ from itertools import takewhile
 from typing import Any
 
 from widgets.view import numbers
-from widgets.view.axes import seconds_labels
+from widgets.view.axes import row_middles, seconds_labels
 from widgets.view.long_poll import Hold
 from widgets.view.long_poll_dots import HIGH_MILLIS, LOW_MILLIS, MODE_ROW, LongPollDots
 from widgets.view.long_poll_words import CAUSE_WORDS, cap_mark
 from widgets.view.names import Queue, by_name, label, queue_name
 from widgets.view.parts import Mark
 
-ROW, BROKER_GAP, BAR = 22, 8, 8
+ROW, BAR = 22, 8
 SHARED_BAR = 6
 """Two groups pull from one queue: each has its own half of the row."""
 LEFT, RIGHT, TOP, BOTTOM = 56, 20, 30, 22
@@ -44,13 +44,7 @@ class LongPollPicture(LongPollDots):
         return self.model.queues[:ROWS_MAX]
 
     def middles(self) -> dict[Queue, float]:
-        middles: dict[Queue, float] = {}
-        y, before = 0.0, ""
-        for queue in self.rows():
-            y += BROKER_GAP if before and before != queue.broker else 0
-            middles[queue] = y + ROW / 2
-            y, before = y + ROW, queue.broker
-        return middles
+        return row_middles(self.rows(), ROW)
 
     def height(self) -> float:
         return max(self.middles().values(), default=ROW) + ROW / 2

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from widgets.view import numbers
+from widgets.view.axes import row_middles
 from widgets.view.names import Queue
 from widgets.view.offset_words import OffsetWords
 from widgets.view.offsets import OffsetModel
 from widgets.view.parts import Mark, Parts
 from widgets.view.roster import RosterModel
 
-ROW, BROKER_GAP = 30, 8
+ROW = 30
 SCALES = (50, 200, 1000)
 LEFT_SHARE = 0.34
 ROWS_MAX = 16
@@ -47,13 +48,7 @@ class OffsetScene(OffsetWords):
         return sorted(sorted(queues, key=lambda q: -self.model.at(q).lag().again)[: ROWS_MAX // 2])
 
     def middles(self) -> dict[Queue, float]:
-        middles: dict[Queue, float] = {}
-        y, before = 0.0, ""
-        for queue in self.rows():
-            y += BROKER_GAP if before and before != queue.broker else 0
-            middles[queue] = y + ROW / 2
-            y, before = y + ROW, queue.broker
-        return middles
+        return row_middles(self.rows(), ROW)
 
     def height(self) -> float:
         return max(self.middles().values(), default=ROW) + ROW / 2

@@ -16,8 +16,8 @@ from minimq.errors import RemoteCommandError
 from minimq.protocol.message_codec import (
     MESSAGE_MAGIC_CODE,
     RECORD_MIN_SIZE,
+    encode_record,
     find_property,
-    pack_record,
     peek_record,
     tags_code,
 )
@@ -29,7 +29,7 @@ FIXED_BYTES = 84
 
 
 class Field(NamedTuple):
-    """One field of the fixed part; `written` is its line in `pack_record`."""
+    """One field of the fixed part; `written` is its line in `encode_record`."""
 
     name: str
     length: int
@@ -194,9 +194,9 @@ def field_note(record: Record, name: str, data: bytes | None) -> tuple[str, str]
 @cache
 def source_line(written: str) -> str:
     """minimq/protocol/message_codec.py:118  queue_id,"""
-    lines, first = inspect.getsourcelines(pack_record)
+    lines, first = inspect.getsourcelines(encode_record)
     packing = next(n for n, line in enumerate(lines) if "layout.pack(" in line)
     for number, line in enumerate(lines[packing:], packing + first):
         if line.strip() == written:
             return f"minimq/protocol/message_codec.py:{number}  {written}"
-    raise LookupError(f"pack_record has no line {written!r}")
+    raise LookupError(f"encode_record has no line {written!r}")

@@ -155,30 +155,39 @@ class SendMessageProcessor:
                 topic, name, queue_id = dead, dead.topic_name, 0
                 properties = with_property(properties, "DELAY", "0")
         if queue_id < 0:
-            queue_id = self.host.random.randrange(max(topic.write_queue_nums, 1))
-        stored, wait_ok = stored_properties(properties, self.cluster_name)
-        message = MessageExtBrokerInner(
-            name,
-            queue_id,
-            request.body,
-            stored,
-            send.flag,
-            self._sys_flag(send, topic),
-            send.born_timestamp,
-            born_host(connection),
-            send.reconsume_times,
-            wait_ok,
-        )
+            queue_id = self._random_queue(topic)
+        message = self._inner(connection, request, send, topic, name, queue_id, properties)
         if "TRAN_MSG\x01" in properties and self._is_half_message(message):
             return self._prepare(connection, request, message)
         result = self.store.put_message(message)
         # A delayed message lies in another topic and queue now; its producer is not told.
         return self.answer(connection, request, result, name, queue_id)
 
-    def _sys_flag(self, send: SendRequest, topic: TopicConfig) -> int:
-        if topic.topic_filter_type == MULTI_TAG:
-            return send.sys_flag | MessageSysFlag.MULTI_TAGS
-        return send.sys_flag
+    def _inner(
+        self,
+        connection: Connection,
+        request: RemotingCommand,
+        send: SendRequest,
+        topic: TopicConfig,
+        name: str,
+        queue_id: int,
+        properties: str,
+    ) -> MessageExtBrokerInner:
+        """What is stored, of one message or of a batch."""
+        stored, wait_ok = stored_properties(properties, self.cluster_name)
+        multi_tags = MessageSysFlag.MULTI_TAGS if topic.topic_filter_type == MULTI_TAG else 0
+        return MessageExtBrokerInner(
+            name,
+            queue_id,
+            request.body,
+            stored,
+            send.flag,
+            send.sys_flag | multi_tags,
+            send.born_timestamp,
+            born_host(connection),
+            send.reconsume_times,
+            wait_ok,
+        )
 
     def _dead_letter_topic(self, request: RemotingCommand, send: SendRequest) -> TopicConfig | None:
         """Java: handleRetryAndDLQ; the dead-letter topic when the retries are used up."""
@@ -237,19 +246,9 @@ class SendMessageProcessor:
         if is_retry_topic(send.topic):
             remark = f"batch request does not support retry group {send.topic}"
             raise self.refusal(ResponseCode.MESSAGE_ILLEGAL, remark)
-        stored, wait_ok = stored_properties(send.properties, self.cluster_name)
-        message = MessageExtBrokerInner(
-            topic.topic_name or send.topic,
-            send.queue_id if send.queue_id >= 0 else self._random_queue(topic),
-            request.body,
-            stored,
-            send.flag,
-            self._sys_flag(send, topic),
-            send.born_timestamp,
-            born_host(connection),
-            send.reconsume_times,
-            wait_ok,
-        )
+        name = topic.topic_name or send.topic
+        queue_id = send.queue_id if send.queue_id >= 0 else self._random_queue(topic)
+        message = self._inner(connection, request, send, topic, name, queue_id, send.properties)
         if message.find_delay_time_level() > 0 or message.sys_flag & TRANSACTION_MASK:
             limit = self.controller.store_config.max_message_size
             why = "a batch has no delay and no transaction"
