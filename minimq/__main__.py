@@ -9,6 +9,8 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 
+from minimq.cluster.lean import begin_server
+
 # command -> (module with main(argv), what it does)
 COMMANDS = {
     "namesrv": ("minimq.cli.namesrv", "a name server"),
@@ -23,6 +25,8 @@ COMMANDS = {
     "bench": ("minimq.bench", "the benchmarks, one table"),
 }
 
+SERVERS = ("namesrv", "broker")
+
 
 def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
@@ -36,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     if command is None or find_spec(command[0]) is None:
         print(f"minimq: unknown command {arguments[0]!r}; try minimq --help", file=sys.stderr)
         return 2
+    if arguments[0] in SERVERS:
+        begin_server()
     status: int = import_module(command[0]).main(arguments[1:])
     return status
 

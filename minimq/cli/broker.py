@@ -10,7 +10,6 @@ import argparse
 from typing import Any
 
 from minimq.cli.parser import Parser, address, addresses, guarded, number, properties
-from minimq.cluster.lean import asyncio_without_ssl
 
 FLUSH = {"async": "ASYNC_FLUSH", "sync": "SYNC_FLUSH"}
 ROLES = ("async_master", "sync_master", "slave")
@@ -62,8 +61,6 @@ def store_properties(options: argparse.Namespace) -> dict[str, str]:
 
 
 def run(options: argparse.Namespace) -> int:
-    asyncio_without_ssl()
-
     from minimq.broker.broker_config import BROKER_SETTINGS_PATH, LIVE_SETTINGS, BrokerConfig
     from minimq.broker.broker_controller import BrokerController
     from minimq.cli.serve import serve, server_host

@@ -6,9 +6,9 @@ Java:    namesrv.NamesrvStartup
 from __future__ import annotations
 
 import argparse
+import asyncio
 
 from minimq.cli.parser import Parser, address, guarded, properties
-from minimq.cluster.lean import asyncio_without_ssl
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -29,9 +29,6 @@ def main(argv: list[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    asyncio_without_ssl()
-    import asyncio
-
     from minimq.cli.serve import serve, server_host
     from minimq.common.kept_settings import kept_settings
     from minimq.namesrv.namesrv_config import NamesrvConfig

@@ -22,6 +22,17 @@ def asyncio_without_ssl() -> None:
     import_without("ssl", "asyncio")
 
 
+def msgspec_without_extensions() -> None:
+    """Spares 4 ms, or 22 if nobody compiled `typing_extensions`: `typing` has it all."""
+    import_without("typing_extensions", "msgspec")
+
+
+def begin_server() -> None:
+    """For the first thing that a server's process does: our modules import both."""
+    asyncio_without_ssl()
+    msgspec_without_extensions()
+
+
 def multiprocess_without_dill() -> None:
     """Spares 3 MiB and 40 ms where processes are started but nothing is pickled."""
     import_without("dill", "multiprocess.reduction")

@@ -23,7 +23,8 @@ _V4 = struct.Struct(">IIIi4xqqi16xq20xI")
 """Size, magic, checksum, queue, queue offset, log offset, sysFlag, store time and body length of a
 record whose hosts have IPv4 addresses."""
 _V6_FLAGS = BORNHOST_V6_FLAG | STOREHOST_V6_FLAG
-_TAGS_IS = b"TAGS\x01"
+_NEXT_TAGS_IS = b"\x02TAGS\x01"
+_PROPERTY_END = b"\x02"
 
 
 class UnitCollector:
@@ -57,42 +58,61 @@ class UnitCollector:
         What is left alone here need not be damaged: `read_record` and `add` look at it. They and
         this loop, which is theirs without a call or an object for each record, agree.
         """
-        unpack, pack, length = _V4.unpack_from, UNIT.pack, len(view) - _V4.size
-        runs, ends, topics = self._runs, self._ends, dict[bytes, str]()
-        while at <= length:
-            size, magic, crc, queue_id, place, offset, sys_flag, stamp, body = unpack(view, at)
+        unpack, pack, length, fixed = _V4.unpack_from, UNIT.pack, len(view), _V4.size
+        runs, codes = dict[tuple[bytes, int], _Run](), dict[bytes, int]()
+        stamp, records = self.store_timestamp, 0
+        while at + fixed <= length:
+            size, magic, crc, queue_id, place, offset, sys_flag, stored, body = unpack(view, at)
+            body_end, end = at + fixed + body, at + size
             if magic != MESSAGE_MAGIC_CODE or sys_flag & _V6_FLAGS or offset != base + at:
                 break
-            body_at, end = at + _V4.size, at + size
-            body_end = body_at + body
-            if body_end + 4 > end or end > len(view):
+            if body_end + 4 > end or end > length:
                 break
-            topic_end = body_end + 1 + view[body_end]
-            properties_at = topic_end + 2
-            if properties_at >= end or not view[end - 1]:
+            tail = bytes(view[body_end:end])
+            topic_end = tail[0] + 1
+            properties = tail[topic_end + 2 :]
+            if not properties or not tail[-1]:
                 break
-            if properties_at + (view[topic_end] << 8 | view[topic_end + 1]) != end:
+            if tail[topic_end] << 8 | tail[topic_end + 1] != len(properties):
                 break
-            if crc32(view[body_at:body_end]) & 0x7FFF_FFFF != crc:
+            if crc32(view[at + fixed : body_end]) & 0x7FFF_FFFF != crc:
                 break
-            name = bytes(view[body_end + 1 : topic_end])
-            topic = topics.get(name)
-            if topic is None:
-                topic = topics[name] = str(name, "utf-8", "replace")
-            if sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES:
-                run = runs.get((topic, queue_id))
-                if run is not None and run.next_offset == place and topic != SCHEDULE_TOPIC:
-                    properties = bytes(view[properties_at:end])
-                    code = tags_code_of(properties) if _TAGS_IS in properties else 0
+            if not sys_flag & TRANSACTION_MASK or sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES:
+                key = (tail[1:topic_end], queue_id)
+                run = runs.get(key)
+                if run is None:
+                    run, has_unit = self._usual_run(key, place)
+                    if run is not None:
+                        runs[key] = run
+                    elif not has_unit:
+                        break
+                if run is not None:
+                    if run.next_offset != place:
+                        break
+                    _, is_tag, rest = properties.rpartition(_NEXT_TAGS_IS)
+                    if is_tag:
+                        tag = rest.partition(_PROPERTY_END)[0]
+                        code = codes.get(tag)
+                        if code is None:
+                            code = codes[tag] = tags_code_of(properties)
+                    else:
+                        code = tags_code_of(properties)
                     run.units.append(pack(offset, size, code))
                     run.next_offset = place + 1
-                    run.physical_end = offset + size
-                elif run is not None or place >= ends.get((topic, queue_id), 0):
-                    break
-            self.records += 1
-            self.store_timestamp = stamp
+            records += 1
+            stamp = stored
             at = end
+        self.records += records
+        self.store_timestamp = stamp
         return at
+
+    def _usual_run(self, key: tuple[bytes, int], place: int) -> tuple[_Run | None, bool]:
+        """The run that takes the units of a queue; without one, whether there is a unit already."""
+        topic, queue_id = str(key[0], "utf-8", "replace"), key[1]
+        run = self._runs.get((topic, queue_id))
+        if run is not None:
+            return (None, False) if topic == SCHEDULE_TOPIC else (run, False)
+        return None, place < self._ends.get((topic, queue_id), 0)
 
     def add(self, record: DispatchRequest) -> None:
         self.records += 1
