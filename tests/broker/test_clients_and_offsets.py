@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from minimq.broker.broker_stats_manager import SNDBCK_PUT_NUMS
 from minimq.common.message_queue import MessageQueue
+from minimq.common.mix_all import PERM_READ
 from minimq.namesrv.namesrv_config import NamesrvConfig
 from minimq.namesrv.namesrv_controller import NamesrvController
 from minimq.protocol.body import LockBatchRequestBody, LockBatchResponseBody
@@ -283,6 +285,35 @@ def test_a_retry_waits_its_level_and_too_many_are_dead():
         assert again.reconsume_times == 1
         assert await send_back(client, again.commit_log_offset, maxReconsumeTimes=1) == 0
         assert len(messages_of(await pull(client, "%DLQ%CG"))) == 1
+
+    with_broker(scenario)
+
+
+def test_the_retry_topic_comes_before_the_message_is_looked_up():
+    async def scenario(rig: BrokerRig) -> None:
+        client = rig.client()
+        await send(client)
+        assert await send_back(client, 12_345, group="unknown") == ResponseCode.SYSTEM_ERROR
+        assert await send_back(client, 0, group="dead", delayLevel=-1) == 0
+        topics = rig.broker.topic_config_manager.topic_config_table
+        assert {"%RETRY%unknown", "%RETRY%dead", "%DLQ%dead"} <= topics.keys()
+        assert "%DLQ%unknown" not in topics
+        topics["%RETRY%dead"].perm = PERM_READ
+        forbidden = await send_back(client, 0, group="dead", delayLevel=-1)
+        assert forbidden == ResponseCode.NO_PERMISSION
+
+    with_broker(scenario)
+
+
+def test_giving_back_counts_for_the_topic_of_the_first_send():
+    async def scenario(rig: BrokerRig) -> None:
+        client = rig.client()
+        await send(client)
+        assert await send_back(client, 0, delayLevel=1) == 0
+        await rig.sleep(2_000)
+        (again,) = messages_of(await pull(client, "%RETRY%CG"))
+        assert await send_back(client, again.commit_log_offset) == 0
+        assert rig.broker.stats.counters[SNDBCK_PUT_NUMS] == {"orders@CG": 2}
 
     with_broker(scenario)
 

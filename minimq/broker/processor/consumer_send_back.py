@@ -13,6 +13,7 @@ from minimq.broker.processor.send_message import (
     MAX_RECONSUME_TIMES_VERSION,
     UNIT_SUB_FLAG,
 )
+from minimq.common.faq_url import SUGGEST_TODO
 from minimq.common.message import MessageExt, properties_to_string
 from minimq.common.message_const import MessageConst
 from minimq.common.mix_all import PERM_WRITE, get_dlq_topic, get_retry_topic, is_writeable
@@ -56,17 +57,21 @@ class ConsumerSendBackProcessor:
         group = self._group(header.group)
         if group.retry_queue_nums <= 0:
             return request.create_response()
+        retry_topic = self._retry_topic(header, group)
         message = self._look_up(header.offset)
         most = group.retry_max_times
         known = header.max_reconsume_times
         if request.version >= MAX_RECONSUME_TIMES_VERSION and known is not None:
             most = known
         retry = decide_retry(message.reconsume_times, most, header.delay_level)
-        copy = self._copy(message, header, group, retry)
+        topic = self._dead_letter_topic(header.group) if retry.dead else retry_topic
+        queue_id = 0 if retry.dead else self.host.random.randrange(group.retry_queue_nums)
+        copy = _copy(message, topic, queue_id, retry.delay_level)
         result = self.controller.message_store.put_message(copy)
         if not result.stored:
             return request.create_response(ResponseCode.SYSTEM_ERROR, result.status.name)
-        self.controller.stats.sent_back(message.topic, header.group)
+        origin = message.properties.get(MessageConst.PROPERTY_RETRY_TOPIC, message.topic)
+        self.controller.stats.sent_back(origin, header.group)
         self.host.recorder.emit(
             catalog.BROKER_SENT_BACK,
             "SendMessageProcessor",
@@ -75,14 +80,14 @@ class ConsumerSendBackProcessor:
             message.uniq_key,
             copy.reconsume_times,
             retry.delay_level,
-            copy.topic if retry.dead else get_retry_topic(header.group),
+            topic,
         )
         return request.create_response()
 
     def _group(self, name: str) -> SubscriptionGroupConfig:
         group = self.controller.subscription_group_manager.find_subscription_group_config(name)
         if group is None:
-            remark = f"subscription group not exist, {name}"
+            remark = f"subscription group not exist, {name} {SUGGEST_TODO}"
             raise ResponseError(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, remark)
         if not self.controller.config.broker_permission & PERM_WRITE:
             remark = f"the broker[{self.controller.broker_ip1}] sending message is forbidden"
@@ -96,45 +101,10 @@ class ConsumerSendBackProcessor:
             raise ResponseError(ResponseCode.SYSTEM_ERROR, remark)
         return message
 
-    def _copy(
-        self,
-        message: MessageExt,
-        header: ConsumerSendMsgBackRequestHeader,
-        group: SubscriptionGroupConfig,
-        retry: Retry,
-    ) -> MessageExtBrokerInner:
-        """The same message with one more try on it; it remembers where it came from."""
-        properties = dict(message.properties)
-        properties.setdefault(MessageConst.PROPERTY_RETRY_TOPIC, message.topic)
-        properties.setdefault(MessageConst.PROPERTY_ORIGIN_MESSAGE_ID, message.offset_msg_id)
-        properties[MessageConst.PROPERTY_WAIT_STORE_MSG_OK] = "false"
-        properties[MessageConst.PROPERTY_DELAY_TIME_LEVEL] = str(retry.delay_level)
-        topic, queue_id = self._target(header, group, retry)
-        return MessageExtBrokerInner(
-            topic,
-            queue_id,
-            message.stored_body,
-            properties_to_string(properties).encode("utf-8", "replace"),
-            flag=message.flag,
-            sys_flag=message.sys_flag,
-            born_timestamp=message.born_timestamp,
-            born_host=message.born_host_bytes,
-            store_host=message.store_host_bytes,
-            reconsume_times=message.reconsume_times + 1,
-            wait_store_msg_ok=False,
-        )
-
-    def _target(
-        self,
-        header: ConsumerSendMsgBackRequestHeader,
-        group: SubscriptionGroupConfig,
-        retry: Retry,
-    ) -> tuple[str, int]:
-        if retry.dead:
-            topic = self.topics.create_topic_in_send_message_back_method(
-                get_dlq_topic(header.group), DLQ_NUMS_PER_GROUP
-            )
-            return topic.topic_name, 0
+    def _retry_topic(
+        self, header: ConsumerSendMsgBackRequestHeader, group: SubscriptionGroupConfig
+    ) -> str:
+        """It is made before anybody looks whether the message is there, or dead."""
         topic = self.topics.create_topic_in_send_message_back_method(
             get_retry_topic(header.group),
             group.retry_queue_nums,
@@ -143,4 +113,34 @@ class ConsumerSendBackProcessor:
         if not is_writeable(topic.perm):
             remark = f"the topic[{topic.topic_name}] sending message is forbidden"
             raise ResponseError(ResponseCode.NO_PERMISSION, remark)
-        return topic.topic_name, self.host.random.randrange(group.retry_queue_nums)
+        return topic.topic_name
+
+    def _dead_letter_topic(self, group: str) -> str:
+        topic = self.topics.create_topic_in_send_message_back_method(
+            get_dlq_topic(group), DLQ_NUMS_PER_GROUP
+        )
+        return topic.topic_name
+
+
+def _copy(
+    message: MessageExt, topic: str, queue_id: int, delay_level: int
+) -> MessageExtBrokerInner:
+    """The same message with one more try on it; it remembers where it came from."""
+    properties = dict(message.properties)
+    properties.setdefault(MessageConst.PROPERTY_RETRY_TOPIC, message.topic)
+    properties.setdefault(MessageConst.PROPERTY_ORIGIN_MESSAGE_ID, message.offset_msg_id)
+    properties[MessageConst.PROPERTY_WAIT_STORE_MSG_OK] = "false"
+    properties[MessageConst.PROPERTY_DELAY_TIME_LEVEL] = str(delay_level)
+    return MessageExtBrokerInner(
+        topic,
+        queue_id,
+        message.stored_body,
+        properties_to_string(properties).encode("utf-8", "replace"),
+        flag=message.flag,
+        sys_flag=message.sys_flag,
+        born_timestamp=message.born_timestamp,
+        born_host=message.born_host_bytes,
+        store_host=message.store_host_bytes,
+        reconsume_times=message.reconsume_times + 1,
+        wait_store_msg_ok=False,
+    )
