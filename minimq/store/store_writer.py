@@ -201,9 +201,9 @@ class StoreWriter(StoreReader):
         offset, size, code = record.commit_log_offset, record.size, record.tags_code
         self.queues.put_units(topic, queue_id, place, UNIT.pack(offset, size, code), offset + size)
         self.dispatched_timestamp = record.store_timestamp
-        self._arrived(topic, queue_id, place, code, record.store_timestamp, record.properties)
         if self._recorder.listening:
             self._tell_dispatched(topic, queue_id, place, offset, size)
+        self._arrived(topic, queue_id, place, code, record.store_timestamp, record.properties)
 
     def _dispatch_appended(
         self, message: MessageExtBrokerInner, result: PutMessageResult, in_queue: bool
@@ -228,9 +228,9 @@ class StoreWriter(StoreReader):
                 self._leave_to_reput(offset)
                 return
             self.dispatched_timestamp = stamp
-            self._arrived(topic, queue_id, place, code, stamp, properties)
             if self._recorder.listening:
                 self._tell_dispatched(topic, queue_id, place, offset, end - offset)
+            self._arrived(topic, queue_id, place, code, stamp, properties)
         self._advanced()
 
     def _dispatch_batch(
@@ -248,12 +248,12 @@ class StoreWriter(StoreReader):
             self._leave_to_reput(result.commit_log_offset)
             return
         self.dispatched_timestamp = stamp
-        last_with = {code: place for place, code in enumerate(codes)}
-        for code, place in last_with.items():  # who waits asks for tags, not for single messages
-            self._arrived(topic, queue_id, first + place, code, stamp, records[place][3])
         if self._recorder.listening:
             for place, record in enumerate(records, first):
                 self._tell_dispatched(topic, queue_id, place, record[0], record[1] - record[0])
+        last_with = {code: place for place, code in enumerate(codes)}
+        for code, place in last_with.items():  # who waits asks for tags, not for single messages
+            self._arrived(topic, queue_id, first + place, code, stamp, records[place][3])
         self._advanced()
 
     def _leave_to_reput(self, commit_log_offset: int) -> None:
