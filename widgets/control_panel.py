@@ -163,4 +163,4 @@ def panel_sentence(view: ControlPanel, now_micros: int) -> Parts:
             f"{listing(dead)} {'is' if len(dead) == 1 else 'are'} gone; "
             "Restart brings back name, address and folder."
         ]
-    return say("play.ready")
+    return say("panel.ready")

@@ -185,7 +185,7 @@ def test_wrong_beliefs_have_lengths(view_of) -> None:
     assert wrong("namesrv-1", "broker-b", now) == [(START + 5_000_000, START + 9_800_000, False)]
     assert wrong("consumer-1", "broker-b", now) == [(START + 5_000_000, now, True)]
     assert view.sentence == (
-        "broker-b has been frozen for 5.9 s. N1 noticed after 4.8 s. "
+        "broker-b has been frozen for 5.9 s. N1 noticed after 4.8 s and P1 after 5.1 s. "
         "C1 and C2 still believe it is up."
     )
 

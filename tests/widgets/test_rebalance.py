@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.widgets.story import START, story
+from tests.widgets.story import START, Script, cluster_starts, story
 from widgets import RebalanceView
 from widgets.view.names import Queue
 from widgets.view.parts import unpack_frame
@@ -186,3 +186,35 @@ def test_a_clicked_line_of_a_log_is_enlarged_beside_it() -> None:
     assert view.picture["side"][0]["head"][1][1] == "C2 SIGKILL, 11.0 s"
     for one in (log, view, strange):
         one.close()
+
+
+def test_a_killed_owner_serves_nothing_from_the_kill_on(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    script.at(5.0).emit("cluster", "node.ending", node="consumer-2", signal="SIGKILL")
+    script.at(5.03).takes("consumer-1", "b0")
+    exited = {"node": "consumer-2", "exit_code": -9, "signal": "SIGKILL"}
+    script.at(5.04).emit("cluster", "node.exited", **exited)
+    view = view_of(RebalanceView, script.done(), 6.0)
+    kinds = [span.kind for span in view.model.ownership.spans(Queue("broker-b", 0))]
+    assert kinds == ["one", "nobody", "one"], "its exit is seen late: that is no second owner"
+    assert "b·0 had no owner for 30 ms" in view.sentence
+
+
+def test_after_a_reset_nobody_of_before_is_in_the_picture(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    script.at(5.0).emit("cluster", "cluster.reset")
+    script.at(5.5).ready("consumer-1", "consumer", 50_000).client("consumer-1")
+    script.at(6.0).takes("consumer-1", "a0")
+    view = view_of(RebalanceView, script.done(), 7.0)
+    assert view.drawing.consumers() == ["consumer-1"]
+
+
+def test_two_rules_that_meet_leave_a_queue_to_nobody_and_the_sentence_says_so(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    script.at(5.0).drops("consumer-2", "b0").takes("consumer-2", "a0")
+    view = view_of(RebalanceView, script.done(), 7.0)
+    assert view.sentence.startswith("a·0 has two owners: 2.0 s so far.")
+    assert view.sentence.endswith("Nobody owns b·0.")

@@ -71,3 +71,40 @@ def test_the_axis_tells_rocketmqs_seconds_as_well(view_of) -> None:
     assert words(view_of(RouteView, script.done(), 5.0))[-2:] == ["here", "at ×1"]
     script.at(5.0).emit("cluster", "cluster.pace", factor=1)
     assert "at ×1" not in words(view_of(RouteView, script.done(), 5.5))
+
+
+def frozen_broker() -> Script:
+    script = Script()
+    cluster_starts(script)
+    alive = {"broker_name": "broker-b", "expires_after_millis": 6_000}
+    script.at(1.0).emit("namesrv-1", "namesrv.broker.alive", **alive)
+    polled = {"topic": TOPIC, "found": True, "next_poll_millis": 30_000}
+    script.at(2.0).emit("producer-1", "client.route.polled", **polled)
+    script.at(2.1).emit("cluster", "node.paused", node="broker-b")
+    return script
+
+
+def notice(view: RouteView, who: str) -> str:
+    rows = view.picture["side"][0]["rows"]
+    return next(plain_text(row[-1]) for row in rows if plain_text(row[0]).endswith(who))
+
+
+def test_a_client_notices_at_its_first_poll_after_the_name_server_did(view_of) -> None:
+    view = view_of(RouteView, frozen_broker().done(), 3.0)
+    assert notice(view, "N1") == "4.0 s (limit)"
+    assert notice(view, "P1") == "5.0 s (poll)"  # polls at 3.5, 5.0 and 6.5 would bring no news
+
+
+def test_a_killed_broker_is_dead_from_the_kill_on_and_all_who_noticed_are_named(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    script.at(5.0).emit("cluster", "node.ending", node="broker-b", signal="SIGKILL")
+    gone = {"broker_name": "broker-b", "cause": "channel"}
+    script.at(5.004).emit("namesrv-1", "namesrv.broker.removed", **gone)
+    script.at(5.03).emit("cluster", "node.exited", node="broker-b", exit_code=-9, signal="SIGKILL")
+    script.at(5.8).emit("producer-1", "client.route.changed", topic=TOPIC, brokers=A_ALONE)
+    view = view_of(RouteView, script.done(), 6.0)
+    assert view.sentence == (
+        "broker-b has been dead for 1.0 s. N1 noticed after 4.0 ms and P1 after 800 ms. "
+        "C1 and C2 still believe it is up."
+    )

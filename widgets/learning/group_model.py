@@ -19,6 +19,8 @@ RUN_SECONDS = 20.0
 CHANGE_SECONDS = (1.2, 2.6)
 SUM_SECONDS = (0.003, 0.06)
 SETTLE_SECONDS = 0.1
+NOTICE_SECONDS = 0.002
+"""A broker hears of a new connection or of a closed one a little later."""
 MEMBERS_MAX = 5
 PID_FIRST = 4711
 Share = Callable[[str, list[str], list[str]], Sequence[str]]
@@ -48,18 +50,19 @@ class GroupRun:
         node = f"consumer-{self.started}"
         self.recorder.at(at).ready(node, "consumer", PID_FIRST + self.started)
         self.owned[node] = []
-        self._at_brokers(node, "joined")
+        self._at_brokers(at, node, "joined")
         self._everybody_sums(at)
 
     def kill(self, at: float, node: str) -> None:
         del self.owned[node]
         self.recorder.at(at).killed(node)
-        self._at_brokers(node, "left", cause="channel")
+        self._at_brokers(at, node, "left", cause="channel")
         self._everybody_sums(at)
 
-    def _at_brokers(self, node: str, phase: str, **more: str) -> None:
+    def _at_brokers(self, at: float, node: str, phase: str, **more: str) -> None:
+        to = self.recorder.at(at + NOTICE_SECONDS)
         for broker in BROKERS:
-            self.recorder.emit(
+            to.emit(
                 broker, f"broker.consumer.{phase}", consumer_group=GROUP,
                 client_id=client_id(node), members=len(self.owned), **more,
             )  # fmt: skip
@@ -106,6 +109,7 @@ def run_group(share: Share, random: Random, seconds: float = RUN_SECONDS) -> Gro
         run.recorder.emit(
             broker, "broker.topic.created", topic=TOPIC, read_queues=each, write_queues=each, perm=6
         )
+    run.recorder.at(0.2).emit("cluster", "cluster.ready", millis=200)
     at = 0.3
     while at < seconds:
         change(run, at)

@@ -4,7 +4,7 @@ export default {
       {make: plotPart},
       {make: blocksPart('side'), cls: 'mq-side'},
       {
-        make: stack(blocksPart('then'), blocksPart('inputs'), blocksPart('dry')),
+        make: stack(blocksPart('then'), blocksPart('asked'), blocksPart('dry')),
         cls: 'mq-beside',
         wide: true,
       },

@@ -120,19 +120,23 @@ class DryRun:
         head = ["dry run  ", ["b", f"{self.chosen()}, {numbers.many(len(result), 'member')}"]]
         table = block(head, ["", "would have", "queues"], rows, num=[2])
         moved = f"{self.moved(result)} of {numbers.many(every, 'queue')} would move"
-        return [block(rows=self._controls(len(result)), ruled=False), table,
-                block(rows=[[[["dim", moved]]]], ruled=False)]  # fmt: skip
+        return [table, block(rows=[[[["dim", moved]]]], ruled=False)]
 
-    def _controls(self, count: int) -> list[list[Any]]:
-        rules: list[Any] = []
-        for name in STRATEGIES:
-            mark = "✓ " if name == self.chosen() else ""
-            rules += [["link", mark + SHORT[name], {"do": "dry", "strategy": name}], "  "]
+    def controls(self) -> list[Block]:
+        """What may be asked: another rule, fewer or more members."""
+        count = len(self.result())
+        if not count:
+            return []
         people = [
             ["btn", "fewer", {"do": "dry", "more": -1}], f"  {count}  ",
             ["btn", "more", {"do": "dry", "more": 1}],
         ]  # fmt: skip
-        return [[[["dim", "what if: rule"]], rules], [[["dim", "members"]], people]]
+        rows: list[list[Any]] = [[[["dim", "members"]], people]]
+        for place, name in enumerate(STRATEGIES):
+            mark = "✓ " if name == self.chosen() else ""
+            rule = ["link", mark + name, {"do": "dry", "strategy": name}]
+            rows.append([[["dim", "" if place else "rule"]], [rule, ["dim", f"  {SHORT[name]}"]]])
+        return [block("what if there were", rows=rows, ruled=False)]
 
     def rows(self) -> Iterable[list[str]]:
         """For the table twin."""

@@ -1,8 +1,9 @@
 """Who owns which queue, and when: the truth that the owner strip draws.
 
 An owner is a member that holds an undropped process queue. A frozen owner counts only while nobody
-else serves the queue; a dead one owns nothing. Events of several processes may come late, so all
-changes lie sorted by time and spans are made from them again.
+else serves the queue; a dead one owns nothing, from the kill on: its exit is seen later. Events of
+several processes may come late, so all changes lie sorted by time and spans are made from them
+again.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class OwnershipModel(Fold):
             "rebalance.queue.dropped": self._dropped,
             "node.paused": self._life("frozen"),
             "node.resumed": self._life("alive"),
+            "node.ending": self._ending,
             "node.exited": self._life("dead"),
             "node.starting": self._life("alive"),
             "cluster.reset": self._reset,
@@ -86,6 +88,10 @@ class OwnershipModel(Fold):
             if span.start <= at_micros:
                 return span.owners
         return ()
+
+    def nobody_owns(self, queue: Queue) -> bool:
+        """Whether it had an owner and has none now."""
+        return any(span.end is None and span.kind == "nobody" for span in self.spans(queue)[-1:])
 
     def held_by(self, node: str, at_micros: int | None = None) -> list[Queue]:
         return [q for q in self.queues if node in self.owners(q, at_micros)]
@@ -188,6 +194,11 @@ class OwnershipModel(Fold):
 
         return handle
 
+    def _ending(self, event: Event) -> None:
+        """After a kill it serves nothing any more; after SIGTERM it still signs off in order."""
+        if event.fields["signal"] != "SIGTERM":
+            self._life("dead")(event)
+
     def _bury(self, node: str, at: int) -> None:
         """A dead process owns nothing, whatever it did not say any more."""
         for queue, changes in list(self._changes.items()):
@@ -200,9 +211,10 @@ class OwnershipModel(Fold):
         return next((when for when, life in lives if life == "dead" and when >= at), None)
 
     def _reset(self, event: Event) -> None:
-        for queue in self.queues:
-            for node in self.owners(queue):
-                self._change(queue, event.at_micros, node, False)
+        """Everything starts afresh, so nobody of before has a place in the picture."""
+        for past in (self._changes, self._lives, self._spans):
+            past.clear()
+        self.version += 1
 
     def _make_spans(self, queue: Queue) -> Iterator[Span]:
         changes = self._changes.get(queue, [])

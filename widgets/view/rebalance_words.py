@@ -29,9 +29,9 @@ class RebalanceWords(RebalanceScene):
         """What stands at the right of the plot, and the three columns below it."""
         flag = self.flag()
         return {
-            "side": self._change_blocks(flag, now),
+            "side": [*self._change_blocks(flag, now), *self._inputs_blocks()],
             "then": self._steps_block(flag, now),
-            "inputs": [self._inputs_block()],
+            "asked": self.dry_run.controls(),
             "dry": self.dry_run.blocks(),
         }
 
@@ -68,28 +68,18 @@ class RebalanceWords(RebalanceScene):
             [[["dim", "handled twice"]], [["b", numbers.many(self.model.again(flag), "message")]]],
         ]
 
-    def _inputs_block(self) -> Block:
-        rows = []
-        for node in self.living():
-            used = self.model.inputs.get(node)
-            if used is not None:
-                seen = " ".join(used.members)
-                rows.append(
-                    [
-                        [["g", self.roster.glyph_of(node)]],
-                        [["dim", "saw "], seen],
-                        f"{used.strategy} · {used.queues}",
-                    ]
-                )
+    def _inputs_blocks(self) -> list[Block]:
+        used = {node: self.model.inputs.get(node) for node in self.living()}
+        rows = [
+            [[["g", self.roster.glyph_of(node)]], " ".join(one.members), one.strategy, one.queues]
+            for node, one in used.items()
+            if one is not None
+        ]
         conflict, words = self.verdict()
         verdict: Parts = [["tag" if conflict else "b", words]] if rows else [["dim", "no sum yet"]]
-        made = block(
-            "inputs each one used for its sum",
-            rows=[*rows, ["", verdict, ""]],
-            ruled=False,
-            num=[2],
-        )
-        return made
+        cols = ["", "saw", "rule", "queues"]
+        table = block("inputs each one used for its sum", cols, rows, num=[3])
+        return [table, block(rows=[[verdict]], ruled=False)]
 
     def verdict(self) -> tuple[bool, str]:
         """Did all do the same sum, and what does it mean when two own a queue nevertheless?"""
@@ -165,6 +155,8 @@ def open_spans_sentence(
     have = "has" if len(spans) == 1 else "have"
     queues = queue_span(q for q, _ in spans)
     words = verdict[0].upper() + verdict[1:] + "."
+    if idle := [q for q in picture.model.queues if picture.ownership.nobody_owns(q)]:
+        words += clause("rebalance.idle", queues=queue_span(idle))
     return say(
         "rebalance.twice", queues=queues, have=have, length=numbers.duration(length), verdict=words
     )

@@ -62,6 +62,7 @@ class RouteModel:
             "node.ready": self._truth("alive"),
             "node.paused": self._truth("frozen"),
             "node.resumed": self._truth("alive"),
+            "node.ending": self._ending,
             "node.exited": self._truth("dead"),
             "namesrv.broker.registered": self._registered,
             "namesrv.broker.removed": self._removed,
@@ -118,9 +119,18 @@ class RouteModel:
         return found
 
     def next_look(self, who: str, broker: str, now: int) -> Countdown | None:
+        """A client learns at its first poll after a name server has; no poll before that helps."""
         if who.startswith("namesrv"):
             return self.countdowns.get((who, broker))
-        return self.polls.get(who)
+        poll = self.polls.get(who)
+        tells = [
+            count.at_micros for (server, name), count in self.countdowns.items() if name == broker
+        ]
+        if poll is None or not poll.period_micros or not tells:
+            return poll
+        rounds = max(0, -(-(min(tells) - poll.at_micros) // poll.period_micros))
+        at = poll.at_micros + rounds * poll.period_micros
+        return Countdown(at, poll.kind, max(poll.period_micros, at - now))
 
     def turn(self, producer: str) -> Turn | None:
         """The one of the topic that it sent to last."""
@@ -135,12 +145,17 @@ class RouteModel:
             node = str(event.fields["node"])
             if state == "dead":
                 self._died(node, event.at_micros)
-            if node.startswith("broker"):
-                changes = self._broker(node).truth
+            changes = self._broker(node).truth if node.startswith("broker") else None
+            if changes is not None and (not changes or changes[-1][1] != state):
                 insort(changes, (event.at_micros, state))
                 del changes[:-CHANGES_MAX]
 
         return handle
+
+    def _ending(self, event: Event) -> None:
+        """A killed process is dead at once; that it is gone is seen a little later."""
+        if event.fields["signal"] != "SIGTERM":
+            self._truth("dead")(event)
 
     def _died(self, who: str, at: int) -> None:
         """The dead believe nothing."""

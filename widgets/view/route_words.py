@@ -131,15 +131,15 @@ class RouteWords:
 
     def _down_sentence(self, broker: str, now: int) -> Parts:
         since, state = self.model.brokers[broker].truth[-1]
-        knows, still = "", []
+        knew: list[str] = []
+        still = []
         for who in self.model.observers():
             spans = [s for s in self.model.wrong_spans(who, broker, now) if s[1] >= since]
             if spans and spans[-1][2]:
                 still.append(label(who))
-            elif spans and not knows:
-                knows = clause(
-                    "route.knows", who=label(who), length=numbers.duration(spans[-1][1] - since)
-                )
+            elif spans:
+                took = numbers.duration(spans[-1][1] - since)
+                knew.append(f"{label(who)}{'' if knew else ' noticed'} after {took}")
         wrong = ""
         if still:
             verb = "believes" if len(still) == 1 else "believe"
@@ -150,6 +150,6 @@ class RouteWords:
             who=broker,
             state=words,
             length=numbers.duration(now - since),
-            knows=knows,
+            knows=clause("route.knows", who=listing(knew)) if knew else "",
             wrong=wrong,
         )

@@ -32,6 +32,7 @@ SENTENCES: dict[str, str] = {
     "rebalance.broker": "{who} {what}. {effects} Now {owners}.",
     "rebalance.unowned": "Nobody owns **{queues}**: {length} so far. {owners}.",
     "rebalance.twice": "**{queues}** {have} two owners: {length} so far. {verdict}",
+    "rebalance.idle": " Nobody owns **{queues}**.",
     "effect.none": "No queue was without an owner. ",
     "effect.gap": "**{queues}** had no owner for **{length}**. ",
     "effect.gap_open": "**{queues}** {have} no owner, **{length}** so far. ",
@@ -63,7 +64,9 @@ SENTENCES: dict[str, str] = {
     "poll.holding": "**{pulls}** are held, the longest for {held}. A message would end the wait at "
     "once.",
     # -- playground
-    "play.ready": "The cluster runs. Add a consumer, freeze one, kill one: look at plot 1.",
+    "play.ready": "The cluster runs. Add a consumer, freeze one, kill one: look at **Who serves**.",
+    "panel.ready": "The cluster runs. Each button sends a signal or starts a process; the line of "
+    "Python that it ran stands above.",
     "play.frozen": "**{who} is frozen**, and {belief}. Queues **{queues}** have "
     "not been served for "
     "**{length}**; {waiting} wait.{drop}",
@@ -73,7 +76,7 @@ SENTENCES: dict[str, str] = {
     "route.empty": "No broker has registered yet: every client would get no route.",
     "route.calm": "Everybody believes what is true: {brokers} up.",
     "route.wrong": "{who} {state} **{length}**. {knows}{wrong}",
-    "route.knows": "{who} noticed after {length}. ",
+    "route.knows": "{who}. ",
     "route.still": "**{who} still {believe} it is up**{next}.",
     "route.unheard_by": "{who} is up, and {observers} {do} not know it yet.",
     # -- store
