@@ -27,7 +27,6 @@ from widgets.learning.prediction import (
     class_mode,
     difference,
     is_number,
-    plain_number,
 )
 from widgets.ledger import Ledger
 from widgets.view.sentences import say
@@ -296,10 +295,12 @@ class Predict(Card):
         unit = self.answers.unit
         if self.answers.numeric and is_number(self.was):
             a, b = float(entry.said), float(self.was)
-            off = difference(a, b, "" if self.answers.choices else unit) if a != b else ""
-            if self.answers.choices:
-                words["was_text"] = f"it was {plain_number(b)}"
-            return {"kind": "number", "said": a, "was": b, "off": off, "unit": unit, **words}
+            if self.answers.choices and entry.right:
+                a = b  # "1 or 2" was right: nothing is off
+            off = difference(a, b, unit) if a != b else ""
+            made = {"kind": "number", "said": a, "was": b, "off": off, "unit": unit, **words}
+            whole = bool(self.answers.choices) and a.is_integer() and b.is_integer()
+            return {**made, "whole": True} if whole else made
         texts = self.answers.texts
         place = texts.index(was) if was in texts else None
         return {"kind": "choice", "texts": texts, "said": texts.index(said), "was": place, **words}

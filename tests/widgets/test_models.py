@@ -14,6 +14,7 @@ from widgets.view.names import Queue
 from widgets.view.numbers import between, duration
 from widgets.view.offsets import MESSAGES_PER_QUEUE_MAX, Lag, OffsetModel
 from widgets.view.record_fields import Record, record_fields
+from widgets.view.repeats import RepeatModel
 from widgets.view.traffic import DOTS_MAX, TrafficModel
 
 QUEUE = Queue("broker-a", 3)
@@ -301,3 +302,35 @@ def test_a_line_that_repeats_is_one_line_with_its_number(view_of) -> None:
         ("P1: a send to broker-b failed", "×20"),
         ("P1: a send to broker-b failed; given up", "×20"),
     ]
+
+
+def twice_handled() -> Script:
+    """C2 is killed; C1 begins its queue b·0 two messages before the end."""
+    script = Script()
+    cluster_starts(script)
+    place = {"topic": TOPIC, "broker_name": "broker-b", "queue_id": 0}
+    script.at(1.0).emit("consumer-2", "consumer.listener.started", queue_offset=0, count=5, **place)
+    script.at(2.0).emit("cluster", "node.ending", node="consumer-2", signal="SIGKILL")
+    exited = {"node": "consumer-2", "exit_code": -9, "signal": "SIGKILL"}
+    script.at(2.1).emit("cluster", "node.exited", **exited)
+    script.at(3.0).takes("consumer-1", "b0")
+    script.emit("consumer-1", "consumer.listener.started", queue_offset=3, count=2, **place)
+    return script
+
+
+def test_what_came_again_stays_told(view_of) -> None:
+    view = view_of(OffsetView, twice_handled().done(), 25.0)
+    assert "2 messages came again so far" in view.sentence
+    assert "2 came again" in str(view.picture["marks"])
+
+
+def test_after_a_reset_the_same_offsets_are_other_messages() -> None:
+    script = twice_handled()
+    script.at(4.0).emit("cluster", "cluster.reset")
+    script.at(5.0).takes("consumer-1", "b0")
+    place = {"topic": TOPIC, "broker_name": "broker-b", "queue_id": 0}
+    script.emit("consumer-1", "consumer.listener.started", queue_offset=0, count=5, **place)
+    model = RepeatModel()
+    for event in script.done():
+        model.apply(event)
+    assert (model.total, model.by_queue) == (0, {})

@@ -96,7 +96,7 @@ class Answers:
 
     def measured(self, value: Any) -> str:
         """How the value of a run is written: a number as it is, not as the choice near to it."""
-        if is_number(value):
+        if is_number(value) and (self.unit or all(c.value != value for c in self.choices)):
             return with_unit(value, self.unit)
         return next((c.text for c in self.choices if value == c.value), str(value))
 

@@ -1,10 +1,11 @@
 // The axis of a prediction: open diamond "you said", filled diamond "it was", an arrow between.
 const AXIS = {pad: 9, mark: 11, arrow: 34, base: 46, tick: 62, row: 20};
 
-function niceTicks(top, room) {
-  const rough = top / Math.max(2, Math.floor(room / 150)),
+function niceTicks(top, room, whole) {
+  const asked = top / Math.max(2, Math.floor(room / 150)),
+    rough = whole ? Math.max(1, asked) : asked,
     power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map(n => n * power).find(n => n >= rough),
+  const step = [1, 2, 2.5, 5, 10].map(n => n * power).find(n => n >= rough && !(whole && n % 1)),
     ticks = [];
   for (let v = 0; v <= top * 1.0001; v += step) ticks.push(Number(v.toPrecision(6)));
   return ticks;
@@ -63,7 +64,7 @@ function drawAxis(host, axis) {
     count = axis.texts?.length ?? 0;
   const low = numeric ? Math.min(0, axis.said, axis.was) : 0,
     high = numeric ? Math.max(axis.said, axis.was) : 0;
-  const ticks = numeric ? niceTicks(Math.max(1e-9, (high - low) * 1.15 || 1), room) : [];
+  const ticks = numeric ? niceTicks(Math.max(1e-9, (high - low) * 1.15 || 1), room, axis.whole) : [];
   const span = numeric ? Math.max(ticks.at(-1), (high - low) * 1.15) || 1 : 1;
   const X = v =>
     numeric ? AXIS.pad + ((v - low) / span) * room : AXIS.pad + ((v + 0.5) / count) * room;

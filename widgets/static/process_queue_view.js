@@ -1,5 +1,8 @@
 export default {
   render({model, el}) {
-    return openView(model, el, [{make: marksPart, wide: true}]);
+    return openView(model, el, [
+      {make: marksPart, wide: true},
+      {make: keyPart, wide: true},
+    ]);
   },
 };

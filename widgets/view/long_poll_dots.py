@@ -14,6 +14,8 @@ from widgets.view.roster import RosterModel
 MODE_ROW = 64
 DOTS_PER_ROW_MAX = 120
 DOT_STEP = 5
+QUANTILES_FROM = 5
+"""Fewer messages have no median worth a line."""
 BINS_PER_DECADE = 22
 LOW_MILLIS, HIGH_MILLIS = 0.02, 20_000.0
 MODE_WORDS = {
@@ -64,32 +66,16 @@ class LongPollDots(LongPollWords):
             yield {**at, "x": 0, "y": y - 14, "t": what, "dim": True, "small": True}
             line = {"k": "line", "xa": "x2", "ya": "y2", "line": "@line", "w": 1}
             yield {**line, "x0": LOW_MILLIS, "x1": HIGH_MILLIS, "y0": y, "y1": y}
-            if self.model.waits.get(mode):
+            if count := len(self.model.waits.get(mode, ())):
                 middle, most = self.model.quantile(mode, 0.5), self.model.quantile(mode, 0.95)
-                yield {
-                    **line,
-                    "line": "@ink",
-                    "w": 2,
-                    "halo": True,
-                    "x0": middle,
-                    "x1": middle,
-                    "y0": y - 48,
-                    "y1": y + 4,
-                }
+                told, more = numbers.duration(middle * 1000), numbers.many(count, "message")
+                if count >= QUANTILES_FROM:
+                    told, more = f"median {told}", f"95 of 100: {numbers.duration(most * 1000)}"
+                    across = {"x0": middle, "x1": middle, "y0": y - 48, "y1": y + 4}
+                    yield {**line, "line": "@ink", "w": 2, "halo": True, **across}
                 right = {**at, "xa": "right", "a": "end", "x": 2}
-                yield {
-                    **right,
-                    "y": y - 30,
-                    "t": f"median {numbers.duration(middle * 1000)}",
-                    "b": True,
-                }
-                yield {
-                    **right,
-                    "y": y - 14,
-                    "t": f"95 of 100: {numbers.duration(most * 1000)}",
-                    "small": True,
-                    "dim": True,
-                }
+                yield {**right, "y": y - 30, "t": told, "b": True}
+                yield {**right, "y": y - 14, "t": more, "small": True, "dim": True}
             yield from self._prediction_marks(mode, y)
 
     def _prediction_marks(self, mode: str, y: float) -> Iterable[Mark]:

@@ -138,7 +138,7 @@ class OffsetPicture(OffsetScene):
         }
         yield {"k": "line", "x0": 0, "x1": 0, "y0": y - 14, "y1": y + 14, "w": 2.5}
         yield from self._right_of_zero(queue, positions, y)
-        yield from _again_marks(positions, y, self.scale)
+        yield from _again_marks(positions, y, self.scale, self.model.came_again(queue))
         yield from self._numbers(positions, y)
         yield from self._stuck_mark(queue, y, now)
 
@@ -244,7 +244,7 @@ def _bars(name: str, colour: str, line: str | None) -> dict[str, Any]:
     }
 
 
-def _again_marks(positions: Positions, y: float, scale: float) -> Iterable[Mark]:
+def _again_marks(positions: Positions, y: float, scale: float, before: int) -> Iterable[Mark]:
     again = positions.lag().again
     if again:
         end, top = min(again, scale), y - SHADE / 2 - 1
@@ -262,11 +262,6 @@ def _again_marks(positions: Positions, y: float, scale: float) -> Iterable[Mark]
                 "size": 8,
                 "halo": True,
             }
-        words = f"{min(positions.started - positions.broker, repeated)} again"
-        yield {
-            "k": "tag",
-            "x": min(positions.max - positions.broker, scale),
-            "dx": 8,
-            "y": y,
-            "t": words,
-        }
+    if before:
+        at = min(positions.max - positions.broker, scale)
+        yield {"k": "tag", "x": at, "dx": 8, "y": y, "t": f"{numbers.count(before)} came again"}

@@ -179,6 +179,7 @@ def key_items() -> list[Parts]:
         {"k": "shape", "s": "dot", "x": x, "y": 7, "r": 1.5, "fill": "@ink2", "line": "@ink2"}
         for x in (2, 8, 14)
     ]
+    twice = {"k": "text", "x": 9, "y": 8, "t": "2", "a": "middle", "size": 9}
     return [
         [box({**cell, "fill": "@C1"}), "finished"],
         [
@@ -195,4 +196,5 @@ def key_items() -> list[Parts]:
             box({**cell, "x0": 0, "x1": 18, "fill": "@shade"}),
             "comes again if its consumer dies now",
         ],
+        [box(twice), "handled a second time"],
     ]

@@ -50,6 +50,15 @@ class OffsetWords:
         return block(cols=cols, rows=rows, num=range(2, 8))
 
     def say(self, now: int) -> Parts:
+        return [*self._say_now(now), *self._repeated()]
+
+    def _repeated(self) -> Parts:
+        """What came again stays told: who looks a little later shall know of it, too."""
+        again = sum(map(self.model.came_again, self.model.queues))
+        messages = numbers.many(again, "message")
+        return bold_parts(clause("offset.repeated", messages=messages)) if again else []
+
+    def _say_now(self, now: int) -> Parts:
         total = self.model.total()
         stuck = self.model.stuck(now, STUCK_MICROS, STUCK_BEHIND)
         if stuck is not None:

@@ -130,6 +130,10 @@ class OffsetModel(Fold):
             handler(event)
 
     # -- reading ----------------------------------------------------------------------------
+    def came_again(self, queue: Queue) -> int:
+        """Messages of it that a listener was handed a second time, since the start."""
+        return self.repeats.by_queue.get((self.ownership.topic or "", queue), 0)
+
     @property
     def queues(self) -> list[Queue]:
         return self.ownership.queues

@@ -141,7 +141,7 @@ class PlaygroundPicture:
         head = {"k": "text", "xa": "px", "ya": "px", "x": 0, "b": True, "halo": True}
         yield {**head, "y": 8, "t": "1  Who serves"}
         second = TOP + strip + 16
-        yield {**head, "y": second, "t": "2  Not yet safe, by cause"}
+        yield {**head, "y": second, "t": "2  Messages not yet safe, by cause"}
         for place, (name, colour) in enumerate(reversed(AREAS)):
             at = {"xa": "right", "ya": "px"}
             x = (262, 176, 74)[place]

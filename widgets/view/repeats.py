@@ -27,7 +27,9 @@ class RepeatModel(Fold):
         """Process → its group. What another group is handed repeats nothing."""
 
     def fold(self, event: Event) -> None:
-        if event.name == "node.exited":
+        if event.name == "cluster.reset":
+            self._reset()
+        elif event.name == "node.exited":
             self._bury(str(event.fields["node"]))
         elif event.name == "rebalance.queue.added":
             self._groups[event.process] = str(event.fields["consumer_group"])
@@ -45,6 +47,12 @@ class RepeatModel(Fold):
         """The first offset that nobody (or nobody but one) had in a listener."""
         reached = self._reached.get((topic, queue), {})
         return max(self._of_group(reached, but), default=0)
+
+    def _reset(self) -> None:
+        """The new queues begin at 0 with other messages: none of them was handled before."""
+        self.total = 0
+        for told in (self.by_queue, self._reached, self._groups):
+            told.clear()
 
     def _bury(self, node: str) -> None:
         dead = self._groups.get(node, "") + DEAD

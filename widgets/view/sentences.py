@@ -48,9 +48,8 @@ SENTENCES: dict[str, str] = {
     "offset.stuck": "One message of **{queue}** has been in the listener for **{length}**. "
     "{finished} newer ones are finished, but the commit cannot pass it. "
     "Killing {who} now repeats **{again}**.",
-    "offset.repeated": "{who} is gone. **{messages}** came again to the next owner, "
-    "which started at "
-    "the position that the broker held.",
+    "offset.repeated": " **{messages}** came again so far: the next owner started at the position "
+    "that the broker held.",
     "offset.disk": " If {broker} crashes too, **{disk}** come again.",
     # -- long poll
     "poll.empty": "No pull is held yet. A consumer that finds nothing waits at the broker.",

@@ -240,7 +240,8 @@ class StorePicture:
         step = (width - 52) / UNITS_SHOWN
         for queue in sorted(by_queue)[:QUEUES_SHOWN]:
             records = by_queue[queue]
-            around = records.index(chosen) if chosen in records else len(records) - 1
+            asked = self.log.at(self.selected)  # without one the newest are shown, as they come
+            around = records.index(asked) if asked in records else len(records) - 1
             first = max(0, min(around - 1, len(records) - UNITS_SHOWN))
             marks.append(
                 {"k": "text", "x": 0, "y": y + UNIT_HEIGHT / 2, "t": queue_name(queue), "b": True}

@@ -7,6 +7,7 @@ from typing import Any
 
 from widgets.view import numbers
 from widgets.view.names import Queue, label, queue_name
+from widgets.view.offset_scene import key_items
 from widgets.view.offsets import OffsetModel, Positions
 from widgets.view.parts import Block, Mark, Parts, block
 from widgets.view.roster import RosterModel
@@ -14,11 +15,14 @@ from widgets.view.sentences import say
 
 LIMITS = (("count", "messages", 1000), ("size", "MiB", 100), ("span", "offsets", 2000))
 """pullThresholdForQueue, pullThresholdSizeForQueue, consumeConcurrentlyMaxSpan."""
+WORDS = {"count": "unfinished", "span": "span"}
 CELLS_MAX = 60
 CELL_TOP, CELL = 34, 26
 LANE, LANES_MAX = 20, 20
 LIMIT_MICROS = 1_000_000
 GUTTER = 96
+KEY_SHOWN = 3
+"""Finished, in the listener, waiting: what there is to see in a window."""
 
 
 def span(positions: Positions) -> int:
@@ -60,7 +64,7 @@ class WindowPicture:
         y = CELL_TOP + CELL + 44.0
         y = self._limits(marks, positions, width, y, now)
         y = self._lanes(marks, positions, width, y, now)
-        return {"marks": marks, "height": round(y + 4)}
+        return {"marks": marks, "height": round(y + 4), "key": key_items()[:KEY_SHOWN]}
 
     def _cells(self, positions: Positions, width: int) -> Iterable[Mark]:
         first, end = positions.broker, max(positions.pulled, positions.started)
@@ -135,7 +139,7 @@ class WindowPicture:
                     "k": "text",
                     "x": GUTTER - 10,
                     "y": y + 7,
-                    "t": name,
+                    "t": WORDS[name],
                     "a": "end",
                     "b": hit,
                     "dim": not hit,
