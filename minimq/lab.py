@@ -8,12 +8,16 @@ folder of their own, so neither an old layout nor a news pop-up gets in the way.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import http.client
 import json
 import os
 import secrets
 import shutil
 import socket
 import sys
+import threading
+import time
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +25,8 @@ from urllib.parse import quote
 
 COURSE_FOLDER = "minimq-course"
 STATE_FOLDER = ".lab"
+START_SECONDS, LOOK_SECONDS = 60.0, 0.1
+"""After so long the address is told anyway: the server says what went wrong."""
 
 # What a first start should look like; a learner's later choice stays.
 FIRST_SETTINGS: Mapping[str, Mapping[str, object]] = {
@@ -147,10 +153,24 @@ def main(argv: list[str]) -> int:
     # Through the environment: other users of this machine can read command lines.
     token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(16))
     print(f"lessons: {folder}")
-    print(f"address: http://127.0.0.1:{port}{url}?token={token}")
-    print("Ctrl-C twice ends it.", flush=True)
+    print("JupyterLab starts; Ctrl-C twice ends it.", flush=True)
+    address = f"http://127.0.0.1:{port}{url}?token={token}"
+    threading.Thread(target=tell_when_served, args=(port, address), daemon=True).start()
     serve(lab_arguments(folder, state, port=port, url=url, browser=browser))
     return 0
+
+
+def tell_when_served(port: int, address: str) -> None:
+    """Print the address once it answers: who clicks on it sees the lesson, not an error."""
+    for _ in range(int(START_SECONDS / LOOK_SECONDS)):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            asked = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
+            with contextlib.closing(asked):
+                asked.request("GET", "/api")
+                asked.getresponse().read()
+            break
+        time.sleep(LOOK_SECONDS)
+    print(f"address: {address}", flush=True)
 
 
 def serve(arguments: list[str]) -> None:

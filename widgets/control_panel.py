@@ -5,6 +5,7 @@ A click never waits for its call: the button shows the seconds until the events 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +25,8 @@ from widgets.view.sentences import say
 NODE_VERBS = ("kill", "terminate", "pause", "resume", "restart", "remove")
 VERBS = (*NODE_VERBS, "add_consumer", "add_producer", "heal", "reset")
 DEFAULT_WORK_MILLIS = 0.0
+WORK_SAID = re.compile(r"work_millis(?:=|\(.*, )([\d.]+)")
+"""In add_consumer(…, work_millis=5) and in set_work_millis("consumer-1", 5)."""
 NEW_PRODUCER_RATE = 20
 CALLS_MAX = 32
 
@@ -33,11 +36,20 @@ class Controls:
 
     def __init__(self, cluster: Any, roster: RosterModel) -> None:
         self.cluster, self.roster = cluster, roster
-        self.work_millis = float(getattr(cluster, "work_millis", None) or DEFAULT_WORK_MILLIS)
         self.errors: dict[str, str] = {}
         self.group: str | None = None
         """New consumers join the group that the others are in."""
+        self._work_millis: float | None = None
+        """What the dial was set to; before that, what the newest call said."""
         self._calls: dict[tuple[str, str], tuple[Any, float]] = {}
+
+    @property
+    def work_millis(self) -> float:
+        """How long listeners take, as far as anybody said."""
+        if self._work_millis is not None:
+            return self._work_millis
+        told = (WORK_SAID.search(action.line) for action in reversed(self.roster.actions))
+        return next((float(found[1]) for found in told if found), DEFAULT_WORK_MILLIS)
 
     def handle(self, message: Mapping[str, Any]) -> bool:
         """Do what a button says; False when the message is for somebody else."""
@@ -55,7 +67,7 @@ class Controls:
             case "rate":
                 self._start("set_rate", "", [message["node"], float(message["value"])])
             case "work":
-                self.work_millis = float(message["value"])
+                self._work_millis = float(message["value"])
                 for person in self.roster.consumers():
                     if person.really != "dead":
                         args = [person.node, self.work_millis]

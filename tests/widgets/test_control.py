@@ -33,6 +33,24 @@ def wait_for(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen in 10 s")
 
 
+def test_the_listener_dial_stands_where_the_newest_call_put_it(view_of) -> None:
+    script = Script()
+    script.at(1.0).emit(
+        "cluster", "cluster.action", line='cluster.add_consumer("orders")', millis=1
+    )
+    line = 'cluster.add_consumer("orders", group="billing", work_millis=5)'
+    script.at(2.0).emit("cluster", "cluster.action", line=line, millis=1)
+    view = view_of(ControlPanel, script.done(), 2.5)
+    assert view.control["dials"]["work_millis"] == 5
+    line = 'cluster.set_work_millis("consumer-1", 40)'
+    script.at(3.0).emit("cluster", "cluster.action", line=line, millis=1)
+    assert view_of(ControlPanel, script.done(), 3.5).control["dials"]["work_millis"] == 40
+
+
+def test_a_panel_alone_speaks_of_no_plot(view_of) -> None:
+    assert "plot" not in view_of(ControlPanel, story(), 0.5).sentence
+
+
 def test_cards_tell_truth_and_belief_apart(view_of) -> None:
     made = cards(view_of(ControlPanel, EVENTS, 19.3))
     assert facts(made["consumer-1"])["is"] == "frozen 3.3 s, a·0 to a·3"

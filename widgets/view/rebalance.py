@@ -128,6 +128,14 @@ class RebalanceModel:
         made = [_effect(kind, spans, now) for (kind, _), spans in found.items()]
         return sorted(made, key=lambda effect: -effect.most)
 
+    def shares(self, flag: Flag, queue: Queue) -> bool:
+        """Whether the one of this flag is among the owners of a stretch that began with it."""
+        return any(
+            flag.node in span.owners and span.start >= flag.at_micros - SETTLE_MICROS
+            for span in self.ownership.spans(queue)
+            if span.kind == "many"
+        )
+
     def again(self, flag: Flag) -> int:
         """Messages handled a second time between this flag and the next."""
         position = self.flags.index(flag)

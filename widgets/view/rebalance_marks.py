@@ -13,6 +13,8 @@ from widgets.view.rebalance import Flag
 
 GAP, BROKER_GAP = 2, 6
 BARS_MAX = 256
+LETTER_SECONDS = 1.4
+"""What a letter takes of the strip, in a narrow picture."""
 LETTER_ROOM = 30
 """What the letter at the start of a hatch takes, in pixels."""
 
@@ -162,6 +164,17 @@ def span_marks(
     if now is not None:
         marks.append({**tag, "t": f"{word} {numbers.duration(span.length(now))}{more}"})
     return marks
+
+
+def beside_causes(mark: Mark, causes: list[float]) -> Mark:
+    """The letter of a stretch, behind the line of a cause that would cross it."""
+    if mark["k"] != "text":
+        return mark
+    at = mark["x"]
+    for cause in causes:  # in order
+        if at < cause < at + LETTER_SECONDS:
+            at = cause
+    return {**mark, "x": at}
 
 
 def prediction_marks(

@@ -24,6 +24,7 @@ from widgets.view.rebalance_marks import (
     Bars,
     Rows,
     bar_trace,
+    beside_causes,
     flag_glyph,
     key_items,
     span_marks,
@@ -191,6 +192,7 @@ class RebalancePicture(RebalanceWords):
         start, end = time_window(self.seconds(now))
         low, high = self.started_micros + round(start * 1e6), now
         rows, marks = self.rows(), []
+        causes = [self.seconds(flag.at_micros) for flag in self.model.flags]
         for queue in self.model.queues:
             y = rows.middle(queue)
             marks.append(
@@ -202,7 +204,8 @@ class RebalancePicture(RebalanceWords):
                     {"k": "line", "x0": start, "x1": end, "y0": y, "y1": y, "line": "@line", "w": 1}
                 )
             for span in spans:
-                marks += span_marks(span, low, high, self.seconds, rows.top[queue], self.row)
+                drawn = span_marks(span, low, high, self.seconds, rows.top[queue], self.row)
+                marks += [beside_causes(mark, causes) for mark in drawn]
         if self.with_lanes:
             caption = {"k": "text", "xa": "px", "ya": "px", "x": 0, "small": True, "dim": True}
             marks.append({**caption, "y": 12, "t": "TRUTH", "b": True})

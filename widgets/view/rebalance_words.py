@@ -186,8 +186,9 @@ def flag_sentence(picture: RebalanceWords, flag: Flag, now: int) -> Parts:
         )
     if flag.kind == "woke":
         two = next((e for e in effects if e.kind == "many"), None)
+        shared = [q for q in two.queues if model.shares(flag, q)] if two else []
         values["believing"] = (
-            f" still believing it owned **{queue_span(two.queues)}**" if two else ""
+            f" still believing it owned **{queue_span(shared)}**" if shared else ""
         )
     return say(f"rebalance.{flag.kind}", **values)
 
