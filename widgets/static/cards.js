@@ -6,6 +6,8 @@ const GONE =
   'No word from the kernel: buttons wait until it is back. ' +
   'What is stored stays in the ledger file.';
 
+const MEND = 'To mend it, change the cell above and run it again (Shift+Enter).';
+
 function cardButton(text, act, {main = false, ...more} = {}) {
   return html(
     'button',
@@ -182,7 +184,8 @@ function checkCard(card, mine, send) {
       'div',
       {class: 'mq-row'},
       cardButton(card.passed === null ? 'Judge' : 'Judge again', () => send({do: 'judge'}), {
-        main: card.passed !== true,
+        main: card.passed === null,
+        title: 'The same answer once more, on new inputs',
       }),
       ...(card.hints_left
         ? [
@@ -198,6 +201,7 @@ function checkCard(card, mine, send) {
       html('span', {class: 'mq-dim mq-right'}, card.foot ?? ''),
     ),
   );
+  if (card.passed === false && task) out.push(html('div', {class: 'mq-dim'}, MEND));
   return out;
 }
 
