@@ -2,8 +2,10 @@
 
 Java:    store.CommitLog.FlushRealTimeService, store.CommitLog.GroupCommitService
 Posts:   RocketMQ生产消费流程浅析
-Differs: both hand the flush to one thread (perf: 86 µs that the loop must not wait for); a file
-         system in memory flushes at once. Requests that come during a flush share the next one.
+Differs: both hand the flush to one thread, so that the loop goes on; a file system in memory
+         flushes at once. Requests that come during a flush share the next one. For one send that
+         comes alone the loop itself waits for the disk, as long as the disk is quick: the way to
+         the thread and back takes as long as the flush.
 """
 
 from __future__ import annotations
@@ -21,13 +23,24 @@ from minimq.store.commit_log import CommitLog
 from minimq.store.put_deadlines import PutDeadlines, PutDone
 from minimq.store.put_message import PutMessageStatus
 from minimq.store.store_checkpoint import StoreCheckpoint
+from minimq.store.store_config import FlushDiskType
 from minimq.telemetry import catalog
 
 PAGE_SIZE = 4096
 REQUESTS_MAX = 65_536
 """Sends that may wait for a flush; more are answered FLUSH_DISK_TIMEOUT at once."""
 
+FLUSH_HERE_BYTES_MAX = 64 * 1024
+FLUSH_HERE_MICROS_MAX = 1_000
+"""After a flush that took longer, the thread has the next ones: the disk or the machine is busy."""
+BESIDE_MIN = 16
+BESIDE_MAX = 1_024
+"""So many flushes; it doubles each time, and quick ones bring it down again."""
+ALONE_MIN = 4
+"""So many sends in a row came alone before the next is flushed by the loop."""
+
 FlushDone = Callable[[bool], None]
+RunFlush = Callable[[Callable[[], None], Callable[[StoreError | None], None]], None]
 
 
 class FlushThread:
@@ -51,6 +64,10 @@ class FlushThread:
             done(error)
 
         self._executor.submit(call, finished)
+
+    def run_here(self, call: Callable[[], None], done: Callable[[StoreError | None], None]) -> None:
+        """Let the loop wait for the call."""
+        done(_error_of(call))
 
     async def wait(self, call: Callable[[], None]) -> None:
         """Run a call and wait for it; raises its StoreError."""
@@ -81,6 +98,34 @@ def _error_of(call: Callable[[], None]) -> StoreError | None:
     return None
 
 
+class LoneSends:
+    """Whether the loop may flush by itself: for one send after the other, if it is quick."""
+
+    __slots__ = ("_alone", "_beside", "_beside_next")
+
+    def __init__(self) -> None:
+        self._alone = 0
+        self._beside = 0
+        self._beside_next = BESIDE_MIN
+
+    @property
+    def trusted(self) -> bool:
+        return self._alone >= ALONE_MIN and not self._beside
+
+    def begins(self, waiting: int) -> None:
+        """A flush begins for so many."""
+        self._alone = self._alone + 1 if waiting == 1 else 0
+        self._beside = max(self._beside - 1, 0)
+
+    def took(self, micros: int) -> None:
+        """The loop has waited so long."""
+        if micros > FLUSH_HERE_MICROS_MAX:
+            self._beside = self._beside_next
+            self._beside_next = min(self._beside_next * 2, BESIDE_MAX)
+        else:
+            self._beside_next = max(self._beside_next - 1, BESIDE_MIN)
+
+
 class CommitLogFlusher:
     """One flush at a time; whoever asks meanwhile waits for the next."""
 
@@ -92,10 +137,14 @@ class CommitLogFlusher:
         self._checkpoint = checkpoint
         self._thread = thread
         self._waiting: deque[tuple[int, FlushDone]] = deque()
+        self._lone = LoneSends()
+        sync = commit_log.config.flush_disk_type == FlushDiskType.SYNC_FLUSH
+        self._warms = sync and host.file_system.flush_blocks
+        self._here_soon = False
         self._busy = False
         self._closed = False
 
-    def flush_to(self, offset: int, done: FlushDone) -> None:
+    def flush_to(self, offset: int, done: FlushDone, *, of_send: bool = False) -> None:
         """Call `done(True)` once everything before `offset` is on the disk, False on failure."""
         if offset <= self._log.files.flushed_where:
             done(True)
@@ -103,7 +152,10 @@ class CommitLogFlusher:
             done(False)
         else:
             self._waiting.append((offset, done))
-            self._begin()
+            if of_send and self._may_flush_here():
+                self._begin_soon()
+            else:
+                self._begin()
 
     async def wait_flushed(self, offset: int) -> bool:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -115,13 +167,41 @@ class CommitLogFlusher:
         self._closed = True
         self._answer(self._log.files.max_offset, False)
 
-    def _begin(self) -> None:
+    def _may_flush_here(self) -> bool:
+        return (
+            self._lone.trusted
+            and len(self._waiting) == 1
+            and not self._busy
+            and self._host.file_system.flush_blocks
+            and self._log.files.dirty_bytes <= FLUSH_HERE_BYTES_MAX
+        )
+
+    def _begin_soon(self) -> None:
+        """When the loop has done what it has to do now, unless a second send comes before."""
+        self._here_soon = True
+        asyncio.get_running_loop().call_soon(self._begin_here)
+
+    def _begin_here(self) -> None:
+        if self._here_soon and self._may_flush_here():
+            clock = self._host.clock
+            began = clock.now_micros()
+            self._begin(self._thread.run_here)
+            self._lone.took(clock.now_micros() - began)
+        elif self._here_soon:
+            self._begin()
+
+    def _begin(self, run: RunFlush | None = None) -> None:
         if self._busy or self._closed:
             return
         self._busy = True
-        flush, target = self._log.files.flush_plan()
+        self._here_soon = False
+        self._lone.begins(len(self._waiting))
+        files = self._log.files
+        if self._warms and files.files and len(self._waiting) == 1:
+            files.files[-1].warm()
+        flush, target = files.flush_plan()
         stamp = self._log.store_timestamp
-        self._thread.run(flush, lambda error: self._end(target, stamp, error))
+        (run or self._thread.run)(flush, lambda error: self._end(target, stamp, error))
 
     def _end(self, target: int, stamp: int, error: StoreError | None) -> None:
         self._busy = False
@@ -192,7 +272,7 @@ class GroupCommitService:
             status = PutMessageStatus.PUT_OK if ok else PutMessageStatus.FLUSH_DISK_TIMEOUT
             self._deadlines.finish(number, status)
 
-        self._flusher.flush_to(next_offset, flushed)
+        self._flusher.flush_to(next_offset, flushed, of_send=True)
 
     def close(self) -> None:
         self._deadlines.close()

@@ -7,16 +7,20 @@ Differs: written with pwrite and only read through the map: a full disk is then 
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from minimq.common.file_system import FileSystem, OpenFile
 from minimq.errors import StoreError
 
 _ZEROS = bytes(64 * 1024)
+PAGE_BYTES = 4096
+WARM_BYTES = 256 * 1024
 
 
 class MappedFile:
     """`wrote` is the next free position; `base_offset` the global offset of position 0."""
 
-    __slots__ = ("_file", "base_offset", "file_system", "path", "size", "view", "wrote")
+    __slots__ = ("_file", "base_offset", "file_system", "path", "size", "view", "warmed", "wrote")
 
     def __init__(
         self, file_system: FileSystem, path: str, size: int, base_offset: int = 0, wrote: int = 0
@@ -25,6 +29,8 @@ class MappedFile:
         self.path = path
         self.base_offset = base_offset
         self.wrote = wrote
+        self.warmed = 0
+        """Up to here the disk has given its blocks."""
         self._file = _open(file_system, path, size)
         self.size = size
         self.view = self._file.view()
@@ -55,6 +61,19 @@ class MappedFile:
                 write(position, data)
         except OSError as error:
             raise self._failed("write", error) from error
+
+    def warm(self) -> None:
+        """Write zeros where the next records will lie, once for many of them.
+
+        Then the disk has its blocks: without, each flush that is the first in its page waits for
+        the file system's journal too. Not for the flusher's thread: the zeros must not be late.
+        """
+        if self.wrote + PAGE_BYTES <= self.warmed or self.warmed >= self.size:
+            return
+        start = max(self.wrote, self.warmed)
+        self.warmed = min(start + WARM_BYTES, self.size)
+        with suppress(StoreError):  # the disk is nearly full: an append will say so
+            self.write(start, bytes(self.warmed - start))
 
     def flush(self) -> None:
         """Bring what is written to the disk; runs in the flusher's thread."""

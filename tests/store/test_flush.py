@@ -8,11 +8,20 @@ import pytest
 
 from minimq.common.file_system import DiskFileSystem, MemoryFileSystem
 from minimq.errors import StoreError
-from minimq.store.flush_commit_log_service import FlushThread, dirty_pages
+from minimq.store.flush_commit_log_service import (
+    ALONE_MIN,
+    BESIDE_MAX,
+    BESIDE_MIN,
+    FLUSH_HERE_MICROS_MAX,
+    FlushThread,
+    LoneSends,
+    dirty_pages,
+)
+from minimq.store.mapped_file import WARM_BYTES, MappedFile
 from minimq.store.put_completion import PutCompletion
 from minimq.store.put_message import PutMessageResult, PutMessageStatus
 from minimq.store.store_checkpoint import StoreCheckpoint
-from tests.helpers.stores import message, open_store, put
+from tests.helpers.stores import SEGMENT, message, open_store, put
 from tests.helpers.virtual import run_virtual
 
 
@@ -155,6 +164,161 @@ def test_sync_flush_on_a_real_disk(tmp_path):
         await store.shutdown()
 
     run_virtual(main())
+
+
+class SeenThread:
+    """A flusher's thread that remembers where the flushes ran."""
+
+    def __init__(self, thread: FlushThread) -> None:
+        self._thread = thread
+        self.places = []
+
+    def run(self, call, done):
+        self.places.append("beside")
+        self._thread.run(call, done)
+
+    def run_here(self, call, done):
+        self.places.append("here")
+        self._thread.run_here(call, done)
+
+    def shutdown(self):
+        self._thread.shutdown()
+
+
+def seen_disk_store(folder, mode="SYNC_FLUSH"):
+    store = open_store(DiskFileSystem(folder), flush_disk_type=mode)
+    store.flusher._thread = seen = SeenThread(store.flusher._thread)
+    return store, seen.places
+
+
+def test_the_loop_itself_flushes_sends_that_come_alone(tmp_path):
+    async def main():
+        store, places = seen_disk_store(tmp_path)
+        for number in range(ALONE_MIN + 3):
+            result = store.put_message(message(b"%d" % number))
+            assert await result.pending is PutMessageStatus.PUT_OK
+            assert store.commit_log.files.flushed_where == result.next_offset
+        assert places == ["beside"] * ALONE_MIN + ["here"] * 3
+        places.clear()
+        pair = [store.put_message(message(b"%d" % number)) for number in range(2)]
+        assert places == ["beside"]  # the second came before the loop had time for the first
+        assert [await each.pending for each in pair] == [PutMessageStatus.PUT_OK] * 2
+        assert places == ["beside"]
+        await store.put_message(message(b"alone again")).pending
+        assert places == ["beside"] * 2
+        await store.shutdown()
+
+    run_virtual(main())
+
+
+def test_the_loop_leaves_much_to_the_thread(tmp_path):
+    async def main():
+        store, places = seen_disk_store(tmp_path)
+        for _ in range(ALONE_MIN):
+            await store.put_message(message()).pending
+        store.put_message(message(b"x" * 16_000, properties={"WAIT": "false"}))
+        for _ in range(4):  # behind it only the last waits
+            store.put_message(message(b"x" * 15_000, properties={"WAIT": "false"}))
+        await store.put_message(message()).pending
+        assert places[-1] == "beside"
+        assert store.commit_log.files.dirty_bytes == 0
+        await store.shutdown()
+
+    run_virtual(main())
+
+
+def test_a_flush_of_the_loop_that_fails_is_told(tmp_path, monkeypatch):
+    def fail(fd):
+        raise OSError(5, "the disk is on fire")
+
+    async def main():
+        store, places = seen_disk_store(tmp_path)
+        for _ in range(ALONE_MIN):
+            await store.put_message(message()).pending
+        with monkeypatch.context() as patched:
+            patched.setattr("os.fdatasync", fail)
+            result = store.put_message(message())
+            assert await result.pending is PutMessageStatus.FLUSH_DISK_TIMEOUT
+        assert await store.put_message(message()).pending is PutMessageStatus.PUT_OK
+        assert places[-2:] == ["here"] * 2
+        await store.shutdown()
+
+    run_virtual(main())
+
+
+def test_a_slow_flush_sends_the_next_ones_to_the_thread():
+    lone = LoneSends()
+
+    def beside_after(micros):
+        """How many flushes the thread has until the loop may try again."""
+        lone.took(micros)
+        count = 0
+        while not lone.trusted:
+            lone.begins(1)
+            count += 1
+        return count
+
+    assert beside_after(100) == ALONE_MIN
+    slow = FLUSH_HERE_MICROS_MAX + 1
+    assert [beside_after(slow) for _ in range(3)] == [BESIDE_MIN, 2 * BESIDE_MIN, 4 * BESIDE_MIN]
+    for _ in range(20):
+        beside_after(slow)
+    assert beside_after(slow) == BESIDE_MAX
+    for _ in range(BESIDE_MAX):
+        assert beside_after(100) == 0
+    assert beside_after(slow) == BESIDE_MIN
+    lone.begins(2)
+    assert not lone.trusted
+
+
+def blocks_on_disk(folder) -> int:
+    (file,) = (folder / "commitlog").iterdir()
+    return file.stat().st_blocks * 512
+
+
+@pytest.mark.parametrize(("mode", "warm"), [("SYNC_FLUSH", True), ("ASYNC_FLUSH", False)])
+def test_the_disk_has_given_the_blocks_of_what_comes_next(tmp_path, mode, warm):
+    async def main():
+        store, _ = seen_disk_store(tmp_path, mode)
+        store.put_message(message())
+        assert await store.flusher.wait_flushed(store.commit_log.max_offset)
+        assert (blocks_on_disk(tmp_path) >= SEGMENT) is warm
+        await store.shutdown()
+
+    run_virtual(main())
+
+
+def test_the_zeros_ahead_hide_no_record(tmp_path):
+    file = MappedFile(DiskFileSystem(tmp_path), "log", 3 * WARM_BYTES + 1_000)
+    expected = bytearray()
+    for number in range(2_000):
+        file.warm()
+        record = b"%d," % number * 173
+        if len(expected) + len(record) > file.size:
+            break
+        file.append(record)
+        expected += record
+    assert file.warmed == file.size
+    assert bytes(file.view) == bytes(expected).ljust(file.size, b"\0")
+    again = MappedFile(DiskFileSystem(tmp_path), "log", file.size, wrote=500)
+    again.warm()
+    assert bytes(again.view[:500]) == expected[:500]
+    assert again.warmed == 500 + WARM_BYTES
+
+
+def test_a_disk_without_room_for_zeros_still_takes_records(tmp_path, monkeypatch):
+    file = MappedFile(DiskFileSystem(tmp_path), "log", 2 * WARM_BYTES)
+
+    def full(fd, data, offset):
+        raise OSError(28, "no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.pwrite", full)
+        file.warm()
+        with pytest.raises(StoreError, match="no space left"):
+            file.append(b"record")
+    file.append(b"record")
+    assert (bytes(file.view[:6]), file.wrote) == (b"record", 6)
 
 
 def test_pages_are_counted_as_in_java():
