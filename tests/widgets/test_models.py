@@ -334,3 +334,12 @@ def test_after_a_reset_the_same_offsets_are_other_messages() -> None:
     for event in script.done():
         model.apply(event)
     assert (model.total, model.by_queue) == (0, {})
+
+
+def test_a_disk_far_behind_is_told_by_a_number(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    place = {"topic": TOPIC, "queue_id": 0, "consumer_group": GROUP}
+    script.at(1.0).emit("broker-a", "broker.offset.committed", queue_offset=90, **place)
+    texts = [mark.get("t") for mark in view_of(OffsetView, script.done(), 2.0).picture["marks"]]
+    assert "-90" in texts

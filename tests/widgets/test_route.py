@@ -108,3 +108,12 @@ def test_a_killed_broker_is_dead_from_the_kill_on_and_all_who_noticed_are_named(
         "broker-b has been dead for 1.0 s. N1 noticed after 4.0 ms and P1 after 800 ms. "
         "C1 and C2 still believe it is up."
     )
+
+
+def test_without_a_name_server_nobody_tells_a_client(view_of) -> None:
+    script = frozen_broker()
+    exited = {"node": "namesrv-1", "exit_code": -9, "signal": "SIGKILL"}
+    script.at(2.5).emit("cluster", "node.exited", **exited)
+    view = view_of(RouteView, script.done(), 3.0)
+    assert notice(view, "N1") == "is dead"
+    assert notice(view, "P1") == "nobody tells it"

@@ -136,6 +136,9 @@ class OffsetPicture(OffsetScene):
             "line": "@ink",
             "w": 2,
         }
+        if positions.disk - positions.broker < low:
+            far = f"-{numbers.count(positions.broker - positions.disk)}"
+            yield {"k": "text", "x": low, "y": y - 14, "b": True, "halo": True, "t": far}
         yield {"k": "line", "x0": 0, "x1": 0, "y0": y - 14, "y1": y + 14, "w": 2.5}
         yield from self._right_of_zero(queue, positions, y)
         yield from _again_marks(positions, y, self.scale, self.model.came_again(queue))

@@ -79,6 +79,8 @@ class RouteWords:
         if not wrong:
             return [["dim", "knows"]]
         look = self.model.next_look(who, wrong[0], now)
+        if look is not None and look.kind == "poll" and not self._name_server_lives():
+            return [["b", "nobody tells it"]]
         if look is None:
             return [["dim", "?"]]
         left = look.at_micros - now
@@ -86,6 +88,11 @@ class RouteWords:
             return [["b", "its next scan" if look.kind == "limit" else "its next poll"]]
         share = left / max(1, look.period_micros)
         return [["fill", min(1.0, share)], ["b", f"{numbers.duration(left)} ({look.kind})"]]
+
+    def _name_server_lives(self) -> bool:
+        servers = [who for who in self.model.observers() if who.startswith("namesrv")]
+        brokers = self.model.names()
+        return any(self.model.believes(who, b) is not None for who in servers for b in brokers)
 
     def table(self, now: int) -> Block:
         rows = []
