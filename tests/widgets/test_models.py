@@ -343,3 +343,20 @@ def test_a_disk_far_behind_is_told_by_a_number(view_of) -> None:
     script.at(1.0).emit("broker-a", "broker.offset.committed", queue_offset=90, **place)
     texts = [mark.get("t") for mark in view_of(OffsetView, script.done(), 2.0).picture["marks"]]
     assert "-90" in texts
+
+
+def test_what_another_group_handles_makes_nothing_safe_here() -> None:
+    script = Script()
+    cluster_starts(script)
+    place = {"topic": TOPIC, "broker_name": "broker-a", "queue_id": 0}
+    script.at(1.0).emit("broker-a", "store.queue.advanced", topic=TOPIC, queue_id=0, max_offset=3)
+    added = {"consumer_group": "audit", "next_offset": 0, **place}
+    script.at(1.1).emit("consumer-3", "rebalance.queue.added", **added)
+    listened = {"queue_offset": 0, "count": 3, "uniq_key": "K", **place}
+    script.at(1.2).emit("consumer-3", "consumer.listener.started", **listened)
+    script.at(1.3).emit("consumer-3", "consumer.listener.complete", **listened)
+    model = TrafficModel()
+    for event in script.done():
+        model.apply(event)
+    assert (model.offsets.total().not_pulled, model.offsets.total().to_report) == (3, 0)
+    assert not model.dots

@@ -14,6 +14,7 @@ from widgets.view.names import Queue
 from widgets.view.ownership import OwnershipModel
 from widgets.view.repeats import RepeatModel
 
+STRANGERS_MAX = 64
 MESSAGES_PER_QUEUE_MAX = 4096
 """Messages whose state is remembered per queue; the oldest are forgotten first."""
 FINISHED, RUNNING = 1, 2
@@ -105,6 +106,8 @@ class OffsetModel(Fold):
         self.positions: dict[Queue, Positions] = {}
         self.limits: dict[Queue, tuple[int, str, int]] = {}
         """The newest pull that was put off: when, why, for how many ms."""
+        self.strangers: set[str] = set()
+        """Consumers of other groups: what they handle makes nothing safe here."""
         self._handlers: dict[str, Callable[[Event], None]] = {
             "store.queue.advanced": self._advanced,
             "broker.offset.committed": self._committed,
@@ -125,6 +128,8 @@ class OffsetModel(Fold):
     def fold(self, event: Event) -> None:
         self.ownership.apply(event)
         self.repeats.apply(event)
+        if event.name == "rebalance.queue.added":
+            self._tell_strangers(event)
         handler = self._handlers.get(event.name)
         if handler is not None:
             handler(event)
@@ -166,12 +171,20 @@ class OffsetModel(Fold):
         return max(found, key=lambda item: item[1], default=None)
 
     # -- folding ----------------------------------------------------------------------------
+    def _tell_strangers(self, event: Event) -> None:
+        if self.ownership.group in (None, event.fields["consumer_group"]):
+            self.strangers.discard(event.process)
+        elif len(self.strangers) < STRANGERS_MAX:
+            self.strangers.add(event.process)
+
     def _of(self, event: Event, broker: str | None = None) -> Positions | None:
         fields = event.fields
         group = fields.get("consumer_group")
         if str(fields["topic"]) != self.ownership.topic:
             return None
         if group is not None and self.ownership.group not in (None, group):
+            return None
+        if event.process in self.strangers:
             return None
         queue = Queue(broker or str(fields["broker_name"]), int(fields["queue_id"] or 0))
         self.ownership.add_queues([queue])
@@ -273,8 +286,8 @@ class OffsetModel(Fold):
                 _start_anew(positions)
 
     def _reset(self, event: Event) -> None:
-        self.positions.clear()
-        self.limits.clear()
+        for told in (self.positions, self.limits, self.strangers):
+            told.clear()
 
 
 def _start_anew(positions: Positions) -> None:

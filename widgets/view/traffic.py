@@ -103,6 +103,8 @@ class TrafficModel:
                 del waiting[next(iter(waiting))]
 
     def _started(self, event: Event) -> None:
+        if event.process in self.offsets.strangers:
+            return
         key = str(event.fields["uniq_key"])
         queue = Queue(str(event.fields["broker_name"]), int(event.fields["queue_id"] or 0))
         offset = int(event.fields["queue_offset"] or 0)
@@ -114,7 +116,7 @@ class TrafficModel:
 
 
 def log_ticks() -> tuple[list[float], list[str]]:
-    return [1, 10, 100, 1000, 10_000], ["1 ms", "10", "100", "1 s", "10 s"]
+    return [1, 10, 100, 1000, 10_000], ["1 ms", "10 ms", "100 ms", "1 s", "10 s"]
 
 
 def log_range(low: float = 0.5, high: float = 20_000) -> list[float]:
