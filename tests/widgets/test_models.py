@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.widgets.story import GROUP, START, TOPIC, FakeCluster, Script, cluster_starts, story
-from widgets import EventLog, LongPollView, OffsetView, ProcessQueueView, RouteView, StoreXray
+from widgets import (
+    EventLog,
+    LongPollView,
+    OffsetView,
+    Playground,
+    ProcessQueueView,
+    RouteView,
+    StoreXray,
+)
 from widgets.process_queue_view import parse_queue
 from widgets.view.event_log import LINES_MAX, EventLogModel
 from widgets.view.journey import MESSAGES_MAX, JourneyModel
@@ -360,3 +368,30 @@ def test_what_another_group_handles_makes_nothing_safe_here() -> None:
         model.apply(event)
     assert (model.offsets.total().not_pulled, model.offsets.total().to_report) == (3, 0)
     assert not model.dots
+
+
+def test_a_listener_that_reports_all_the_time_buries_no_other_line() -> None:
+    script = Script()
+    cluster_starts(script)
+    for number in range(60):
+        script.at(1 + number).emit("consumer-1", "consumer.listener.reported", value=number)
+    model = EventLogModel()
+    for event in script.done():
+        model.apply(event)
+    told = [line.text() for line in model.newest()]
+    assert told[0] == "C1 reports 59, newest of 60"
+    assert [text for text in told if "reports" in text] == told[:1]
+
+
+def test_a_dead_broker_believes_nothing_and_the_sentence_names_it(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    script.at(5.0).emit("cluster", "node.ending", node="broker-b", signal="SIGKILL")
+    exited = {"node": "broker-b", "exit_code": -9, "signal": "SIGKILL"}
+    script.at(5.1).emit("cluster", "node.exited", **exited)
+    script.drops("consumer-2", "b0", "b1", "b2", "b3")
+    view = view_of(Playground, script.done(), 40.0)
+    person = view.roster.person("consumer-1")
+    assert person is not None
+    assert list(person.seen_by) == ["broker-a"]
+    assert view.sentence.startswith("broker-b is dead, and nobody serves b·0 to b·3. C1 has a·0")

@@ -185,14 +185,17 @@ class EventLogModel:
             recent.observers.append(letter(event.process))
 
     def _report(self, event: Event) -> None:
-        """A listener may report every message: the newest value, and how often in a while."""
-        for line in list(self.lines)[-MERGE_LOOK_BACK:]:
-            same = (line.name, line.process) == (event.name, event.process)
-            if same and event.at_micros - line.at_micros < REPORTS_MERGE_MICROS:
-                line.fields["value"] = event.fields["value"]
-                line.fields["times"] = int(line.fields.get("times") or 1) + 1
-                return
-        self._add(event)
+        """A listener may report every message: one line for it, which shall not bury the others."""
+        about = (event.name, event.process)
+        old = next((line for line in self.lines if (line.name, line.process) == about), None)
+        if old is None:
+            self._add(event)
+            return
+        times = int(old.fields.get("times") or 1) + 1
+        if event.at_micros - old.at_micros >= REPORTS_MERGE_MICROS:
+            self.lines.remove(old)
+            old = self._add(event)
+        old.fields |= {"value": event.fields["value"], "times": times}
 
     def _topic(self, event: Event) -> None:
         if is_lesson_topic(str(event.fields["topic"])):

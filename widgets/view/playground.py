@@ -7,7 +7,7 @@ from typing import Any
 
 from widgets.view import numbers
 from widgets.view.axes import nice_step, time_window
-from widgets.view.names import label, queue_span
+from widgets.view.names import label, listing, queue_span
 from widgets.view.parts import Mark, Parts
 from widgets.view.rebalance import Flag, RebalanceModel
 from widgets.view.rebalance_picture import RebalancePicture
@@ -245,10 +245,21 @@ class PlaygroundPicture:
         verb = "is" if waiting == 1 else "are"
         return say(
             "play.steady",
+            gone=self._brokers_gone(),
             owners=owners[0].upper() + owners[1:],
             waiting=f"{numbers.many(waiting, 'message')} {verb}",
             latency=latency,
         )
+
+    def _brokers_gone(self) -> str:
+        """Which brokers are dead, and what of theirs nobody serves."""
+        idle = [q for q in self.rebalance.queues if self.rebalance.ownership.nobody_owns(q)]
+        dead = [person.node for person in self.roster.brokers() if person.really == "dead"]
+        if not dead:
+            return ""
+        be = "is" if len(dead) == 1 else "are"
+        served = f", and nobody serves **{queue_span(idle)}**" if idle else ""
+        return f"**{listing(dead)} {be} dead**{served}. "
 
     def _frozen_flag(self) -> Flag | None:
         open_ = [

@@ -176,6 +176,8 @@ class RosterModel:
         person.signal = str(event.fields["signal"] or person.signal or "")
         person.queues.clear()
         person.held = 0
+        for other in self.people.values():  # the dead believe nothing
+            other.seen_by.pop(person.node, None)
 
     def _removed(self, event: Event) -> None:
         self._at(event.fields["node"]).removed = True

@@ -70,7 +70,7 @@ SENTENCES: dict[str, str] = {
     "not been served for "
     "**{length}**; {waiting} wait.{drop}",
     "play.frozen_node": "**{who} is frozen** for {length}, and {belief}.{drop}",
-    "play.steady": "{owners}. {waiting} not yet safe; {latency}.",
+    "play.steady": "{gone}{owners}. {waiting} not yet safe; {latency}.",
     # -- route
     "route.empty": "No broker has registered yet: every client would get no route.",
     "route.calm": "Everybody believes what is true: {brokers} up.",
