@@ -218,3 +218,15 @@ def test_two_rules_that_meet_leave_a_queue_to_nobody_and_the_sentence_says_so(vi
     view = view_of(RebalanceView, script.done(), 7.0)
     assert view.sentence.startswith("a·0 has two owners: 2.0 s so far.")
     assert view.sentence.endswith("Nobody owns b·0.")
+
+
+def test_a_broker_that_comes_back_is_a_cause(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    script.at(5.0).emit("cluster", "node.ending", node="broker-b", signal="SIGKILL")
+    exited = {"node": "broker-b", "exit_code": -9, "signal": "SIGKILL"}
+    script.at(5.1).emit("cluster", "node.exited", **exited)
+    script.at(9.0).ready("broker-b", "broker", 50_001)
+    view = view_of(RebalanceView, script.done(), 10.0)
+    assert [flag.word for flag in view.model.flags] == ["broker-b SIGKILL", "broker-b back"]
+    assert view.sentence.startswith("broker-b got back.")

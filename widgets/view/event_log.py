@@ -41,8 +41,8 @@ WORDS: dict[str, str] = {
     "rebalance.queue.added": "{who} takes {queues}",
     "rebalance.queue.dropped": "{who} drops {queues}",
     "rebalance.skipped": "{who} keeps its share: {why}",
-    "broker.consumer.joined": "{observers} list {client}",
-    "broker.consumer.left": "{observers} drop **{client}**: {cause_text}",
+    "broker.consumer.joined": "{observers} list{s} {client}",
+    "broker.consumer.left": "{observers} drop{s} **{client}**: {cause_text}",
     "namesrv.broker.registered": "{who} knows {broker_name}",
     "namesrv.broker.removed": "{who} drops **{broker_name}**: {cause_text}",
     "client.route.failed": "{who} gets no route of {topic}",
@@ -99,6 +99,7 @@ class Line:
                 values[key] = label(str(values[key]))
         values["queues"] = queue_span(self.queues)
         values["observers"] = ", ".join(self.observers)
+        values["s"] = "s" if len(self.observers) == 1 else ""
         values["cause_text"] = CAUSES.get(str(values.get("cause")), str(values.get("cause", "")))
         values["millis_text"] = numbers.duration(float(values.get("millis") or 0) * 1000)
         values["signal_text"] = f" ({values['signal']})" if values.get("signal") else ""

@@ -80,6 +80,8 @@ class RebalanceModel:
         self._initial: set[str] = set()
         """Started with the cluster: their joining is no cause worth a flag."""
         self._ready = False
+        self._fallen: set[str] = set()
+        """Brokers that are gone: their coming back is a cause, too."""
         self._handlers: dict[str, Callable[[Event], None]] = {
             "client.started": self._client_started,
             "cluster.ready": self._cluster_ready,
@@ -94,6 +96,7 @@ class RebalanceModel:
             "node.paused": self._paused,
             "node.resumed": self._resumed,
             "node.starting": self._starting,
+            "node.ready": self._back,
             "cluster.reset": self._reset,
         }
 
@@ -286,6 +289,7 @@ class RebalanceModel:
     def _fall(self, event: Event, node: str, signal: str) -> None:
         if node.startswith("broker"):
             kind = "broker"
+            self._fallen.add(node)
         else:
             kind = "ended" if signal == "SIGTERM" else "killed"
         word = "ends" if signal == "SIGTERM" else signal
@@ -313,8 +317,15 @@ class RebalanceModel:
         else:
             self._initial.add(node)
 
+    def _back(self, event: Event) -> None:
+        node = str(event.fields["node"])
+        if node in self._fallen:
+            self._fallen.discard(node)
+            self._flag(event, "broker", node, f"{label(node)} back")
+
     def _reset(self, event: Event) -> None:
         self._joined.clear()
+        self._fallen.clear()
         self.inputs.clear()
         self.flags.clear()
 

@@ -43,7 +43,8 @@ def flag_glyph(flag: Flag) -> dict[str, Any]:
     name = flag.node.removeprefix("broker-").upper() if flag.node.startswith("broker") else who
     state = {"killed": "dead", "ended": "dead", "frozen": "frozen"}.get(flag.kind, "alive")
     if flag.kind == "broker":
-        state = {"SIGSTOP": "frozen", "SIGCONT": "alive"}.get(flag.word.split()[-1], "dead")
+        last = flag.word.split()[-1]
+        state = {"SIGSTOP": "frozen", "SIGCONT": "alive", "back": "alive"}.get(last, "dead")
     return {"who": name, "really": state}
 
 
