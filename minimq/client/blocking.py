@@ -136,7 +136,7 @@ class DefaultMQProducer(_Face):
     ) -> SendResult:
         """MQProducerImpl.send_default_impl, on this thread."""
         began = impl.host.clock.now_micros()
-        outgoing = impl.prepare(message, self._create_uniq_id)
+        outgoing = impl.prepare(message, self._create_uniq_ids)
         info = impl.known_publish_info(outgoing.topic)
         if info is None:
             info = loop_thread().run(impl.try_to_find_topic_publish_info(outgoing.topic))
@@ -193,10 +193,10 @@ class DefaultMQProducer(_Face):
         else:
             channel.close()
 
-    def _create_uniq_id(self) -> str:
+    def _create_uniq_ids(self, number: int) -> Sequence[str]:
         """Called by many threads at once."""
         assert self._ids is not None
-        return self._ids.create_uniq_id(self._now_millis())
+        return self._ids.create_uniq_ids(self._now_millis(), number)
 
     # -- asynchronous ----------------------------------------------------------------------------
 

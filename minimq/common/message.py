@@ -38,9 +38,14 @@ MAX_BODY_INFLATED = 64 * 1024 * 1024
 """A compressed body that grows beyond this is not unpacked: a few bytes could fill the memory."""
 
 
+_BODY_TYPES = (bytes, bytearray, memoryview)
+_WAIT = MessageConst.PROPERTY_WAIT_STORE_MSG_OK
+_DELAY = MessageConst.PROPERTY_DELAY_TIME_LEVEL
+
+
 def properties_to_string(properties: dict[str, str]) -> str:
     """`name 0x01 value 0x02 name 0x01 value`, without a separator at the end, like 4.9.1+."""
-    return "\x02".join([f"{name}\x01{value}" for name, value in properties.items()])
+    return "\x02".join(map("\x01".join, properties.items()))
 
 
 def string_to_properties(text: str) -> dict[str, str]:
@@ -78,18 +83,19 @@ class Message:
         wait_store_msg_ok: bool = True,
         properties: dict[str, str] | None = None,
     ) -> None:
-        if not isinstance(body, bytes | bytearray | memoryview):
+        if not isinstance(body, _BODY_TYPES):
             raise TypeError(f"body must be bytes, not {type(body).__name__}: use text.encode()")
         self.topic = topic
         self.flag = flag
         self.transaction_id: str | None = None
         self._body: bytes | None = bytes(body)
-        self._properties: dict[str, str] | None = dict(properties) if properties else {}
+        known = dict(properties) if properties else {}
+        self._properties: dict[str, str] | None = known
         if tags:
             self.tags = tags
         if keys:
             self.keys = keys if isinstance(keys, str) else " ".join(keys)
-        self.wait_store_msg_ok = wait_store_msg_ok
+        known[_WAIT] = "true" if wait_store_msg_ok else "false"
         if delay_time_level:
             self.delay_time_level = delay_time_level
 
@@ -314,17 +320,14 @@ def _check_batch(messages: tuple[Message, ...]) -> None:
     if not messages:
         raise ValueError("a batch needs at least one message")
     first = messages[0]
-    wait = first.properties.get(MessageConst.PROPERTY_WAIT_STORE_MSG_OK)
+    topic, wait = first.topic, first.properties.get(_WAIT)
     for message in messages:
         properties = message.properties
-        if MessageConst.PROPERTY_DELAY_TIME_LEVEL in properties and message.delay_time_level > 0:
+        if _DELAY in properties and message.delay_time_level > 0:
             raise ValueError("TimeDelayLevel is not supported for batching")
-        if is_retry_topic(message.topic):
+        if (message is first or message.topic != topic) and is_retry_topic(message.topic):
             raise ValueError("Retry Group is not supported for batching")
-        if message.topic != first.topic:
+        if message.topic != topic:
             raise ValueError("The topic of the messages in one batch should be the same")
-        if (
-            properties.get(MessageConst.PROPERTY_WAIT_STORE_MSG_OK) != wait
-            and message.wait_store_msg_ok != first.wait_store_msg_ok
-        ):
+        if properties.get(_WAIT) != wait and message.wait_store_msg_ok != first.wait_store_msg_ok:
             raise ValueError("The waitStoreMsgOK of the messages in one batch should the same")

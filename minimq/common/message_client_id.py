@@ -36,10 +36,15 @@ class MessageClientIDSetter:
         self._counter = count()  # next() of it cannot be interrupted by another thread
 
     def create_uniq_id(self, now_millis: int) -> str:
+        return self.create_uniq_ids(now_millis, 1)[0]
+
+    def create_uniq_ids(self, now_millis: int, number: int) -> list[str]:
+        """So many at once: those of a batch differ in the counter alone."""
         if not self._start <= now_millis < self._next_start:
             self._start, self._next_start = month_bounds(now_millis, self._time_zone)
         since = (now_millis - self._start) & 0xFFFFFFFF
-        return f"{self._prefix}{since:08X}{next(self._counter) & 0xFFFF:04X}"
+        same = f"{self._prefix}{since:08X}"
+        return [f"{same}{next(self._counter) & 0xFFFF:04X}" for _ in range(number)]
 
     def set_uniq_id(self, message: Message, now_millis: int) -> None:
         """Give the message an id unless it has one."""

@@ -375,18 +375,14 @@ def decode_message_id(message_id: str) -> tuple[str, int]:
 def encode_batch(messages: Iterable[Message]) -> bytes:
     """The body of a batch send: small records back to back."""
     parts: list[bytes] = []
+    pack, pack_length, fields = _BATCH_HEAD.pack, _SHORT.pack, _BATCH_HEAD.size + _SHORT.size
     for message in messages:
         body = message.body
         properties = properties_to_string(message.properties).encode("utf-8", "replace")
         if len(properties) > PROPERTIES_MAX_BYTES:
             raise LocalCommandError(f"properties of {len(properties)} bytes are too long")
-        size = _BATCH_HEAD.size + len(body) + 2 + len(properties)
-        parts += (
-            _BATCH_HEAD.pack(size, 0, 0, message.flag, len(body)),
-            body,
-            _SHORT.pack(len(properties)),
-            properties,
-        )
+        fixed = pack(fields + len(body) + len(properties), 0, 0, message.flag, len(body))
+        parts += (fixed, body, pack_length(len(properties)), properties)
     return b"".join(parts)
 
 

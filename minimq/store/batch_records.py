@@ -100,7 +100,9 @@ def batch_tags_codes(records: list[NotedRecord], levels: DelayLevels) -> list[in
     """The tag code of each record; few messages of a batch have a tag."""
     if records[0][2] == SCHEDULE_TOPIC:
         return [queue_tags_code(SCHEDULE_TOPIC, r[3], r[5], levels) for r in records]
-    return [tags_code_of(r[3]) if _TAGS_IS in r[3] else 0 for r in records]
+    if _TAGS_IS not in b"".join([r[3] for r in records]):
+        return [0] * len(records)
+    return [tags_code_of(r[3]) for r in records]
 
 
 def batch_units(records: list[NotedRecord], codes: list[int]) -> bytes:

@@ -33,8 +33,9 @@ RECORDS_BEFORE_ANSWER_MAX = 5_000
 """A question waits for at most so many records that are not indexed yet."""
 NOTED_RECORDS_MAX = 4_096
 """Records remembered until the next pass; further ones are read from the log again."""
-NOTED_RECORDS_CALL = 1_024
-"""So many do not wait for the next second."""
+NOTED_RECORDS_CALL = 32
+"""So many do not wait for the next second: a batch is indexed while its producer makes the next
+one. Left to pile up, its slices would stand in the way of later requests."""
 
 
 class IndexService(ServiceTask):

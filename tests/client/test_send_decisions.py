@@ -220,7 +220,7 @@ def test_groups_are_checked(group):
 
 def ids():
     numbers = iter(range(100))
-    return lambda: f"ID{next(numbers)}"
+    return lambda number: [f"ID{next(numbers)}" for _ in range(number)]
 
 
 def test_large_bodies_are_compressed_and_the_user_s_message_is_left_alone():

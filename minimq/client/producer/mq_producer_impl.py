@@ -18,12 +18,17 @@ from minimq.client.producer.async_send import AsyncSend, SendCallback
 from minimq.client.producer.mq_fault_strategy import MQFaultStrategy
 from minimq.client.producer.producer_config import ProducerConfig
 from minimq.client.producer.publish_routes import PublishRoutes
-from minimq.client.producer.send_request import Outgoing, build_send_request, prepare
+from minimq.client.producer.send_request import (
+    CreateUniqIds,
+    Outgoing,
+    build_send_request,
+    prepare,
+)
 from minimq.client.producer.send_result import SendResult, process_send_response
 from minimq.client.producer.send_retry import SendRetry
 from minimq.client.producer.send_telling import SendTelling
 from minimq.client.producer.topic_publish_info import TopicPublishInfo
-from minimq.client.producer.validators import check_body_size, check_message
+from minimq.client.producer.validators import check_batch, check_body_size, check_message
 from minimq.client.service_state import ServiceState, make_sure_state_ok
 from minimq.common.host import Host
 from minimq.common.message import Message, MessageBatch
@@ -95,24 +100,22 @@ class MQProducerImpl(PublishRoutes, SendTelling):
 
     # -- sending, waiting for the answer ---------------------------------------------------------
 
-    def prepare(
-        self, message: Message, create_uniq_id: Callable[[], str] | None = None
-    ) -> Outgoing:
+    def prepare(self, message: Message, create_uniq_ids: CreateUniqIds | None = None) -> Outgoing:
         """Refuse what a broker would refuse, then pack."""
-        create = create_uniq_id or self.create_uniq_id
+        create = create_uniq_ids or self.create_uniq_ids
         self.make_sure_state_ok()
         limit = self.config.max_message_size
         if not isinstance(message, MessageBatch):
             check_message(message, limit)
             return prepare(message, self.config, create)
-        for one in message:
-            check_message(one, limit)
+        check_batch(message, limit)
         outgoing = prepare(message, self.config, create)
         check_body_size(len(outgoing.body), limit)
         return outgoing
 
-    def create_uniq_id(self) -> str:
-        return self.instance.message_client_id_setter.create_uniq_id(self.host.clock.now_millis())
+    def create_uniq_ids(self, number: int) -> Sequence[str]:
+        setter = self.instance.message_client_id_setter
+        return setter.create_uniq_ids(self.host.clock.now_millis(), number)
 
     def new_retry(self, topic: str, timeout_millis: float) -> SendRetry:
         config = self.config

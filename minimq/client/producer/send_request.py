@@ -9,7 +9,7 @@ Differs: Java changes the user's message and puts it back afterwards; here only 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -37,6 +37,10 @@ _SEND_BATCH = int(RequestCode.SEND_BATCH_MESSAGE)
 _SEND_REPLY = int(RequestCode.SEND_REPLY_MESSAGE_V2)
 
 
+CreateUniqIds = Callable[[int], Sequence[str]]
+"""So many new ids."""
+
+
 class Outgoing(Struct):
     """A message ready to be sent to any queue."""
 
@@ -52,16 +56,14 @@ class Outgoing(Struct):
     max_reconsume_times: str | None = None
 
 
-def prepare(
-    message: Message, config: ProducerConfig, create_uniq_id: Callable[[], str]
-) -> Outgoing:
+def prepare(message: Message, config: ProducerConfig, create_uniq_ids: CreateUniqIds) -> Outgoing:
     """Give the message its id and pack it."""
     if isinstance(message, MessageBatch):
-        return _prepare_batch(message, config, create_uniq_id)
+        return _prepare_batch(message, config, create_uniq_ids)
     properties = message.properties
     msg_id = properties.get(_UNIQ_KEY)
     if msg_id is None:
-        msg_id = properties[_UNIQ_KEY] = create_uniq_id()
+        msg_id = properties[_UNIQ_KEY] = create_uniq_ids(1)[0]
     topic = message.topic
     if config.namespace:
         topic = wrap_namespace(config.namespace, topic)
@@ -95,14 +97,13 @@ def _move_reconsume_times(outgoing: Outgoing, properties: dict[str, str]) -> Non
 
 
 def _prepare_batch(
-    batch: MessageBatch, config: ProducerConfig, create_uniq_id: Callable[[], str]
+    batch: MessageBatch, config: ProducerConfig, create_uniq_ids: CreateUniqIds
 ) -> Outgoing:
-    ids: list[str] = []
-    for message in batch:
-        msg_id = message.properties.get(_UNIQ_KEY)
-        if msg_id is None:
-            msg_id = message.properties[_UNIQ_KEY] = create_uniq_id()
-        ids.append(msg_id)
+    tables = [message.properties for message in batch]
+    without = [properties for properties in tables if _UNIQ_KEY not in properties]
+    for properties, msg_id in zip(without, create_uniq_ids(len(without)), strict=True):
+        properties[_UNIQ_KEY] = msg_id
+    ids = [properties[_UNIQ_KEY] for properties in tables]
     topic = wrap_namespace(config.namespace, batch.topic)
     text = properties_to_string(batch.properties)
     body = encode_batch(batch)

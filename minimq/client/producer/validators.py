@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from functools import lru_cache
 
-from minimq.common.message import Message
+from minimq.common.message import Message, MessageBatch
 from minimq.common.mix_all import (
     GROUP_MAX_LENGTH,
     VALID_NAME,
@@ -85,6 +85,14 @@ def check_message(message: Message, max_message_size: int) -> None:
             f"Sending message to topic[{message.topic}] is forbidden.", ResponseCode.NO_PERMISSION
         )
     check_body_size(len(message.body), max_message_size)
+
+
+def check_batch(batch: MessageBatch, max_message_size: int) -> None:
+    """As `check_message` for each message; their topic is the same."""
+    check_message(batch.messages[0], max_message_size)
+    for message in batch.messages:
+        if not 0 < len(message.body) <= max_message_size:
+            check_body_size(len(message.body), max_message_size)
 
 
 def check_body_size(size_bytes: int, max_message_size: int) -> None:
