@@ -29,7 +29,7 @@ FLUSH_SECONDS = 0.01
 """How long an event waits for company before its batch leaves."""
 UNREAD_BYTES_MAX = 1024 * 1024
 """While the supervisor has this much unread, events stay in their bounded ring."""
-DETAILS_PER_SECOND = 2_000
+DETAILS_PER_SECOND = 1_000
 DETAILS_AT_ONCE = 2_000
 """What one process tells a viewer; a load test makes a hundred thousand details a second."""
 LAG_CHECK_SECONDS = 0.25
