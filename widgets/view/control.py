@@ -179,7 +179,7 @@ def seen_words(person: Person, now: int) -> Parts:
     for alive, word in ((True, "alive"), (False, "dead")):
         observers = [letter(o) for o, b in person.seen_by.items() if b.alive == alive]
         if observers:
-            made += [" " if made else "", ["b", word], f" by {', '.join(by_name(observers))}"]
+            made += [", " if made else "", ["b", word], f" by {', '.join(by_name(observers))}"]
     ends = [b for b in person.seen_by.values() if b.alive and b.expires_micros]
     if person.really != "alive" and ends:
         last = max(ends, key=lambda b: b.expires_micros or 0)

@@ -252,11 +252,11 @@ class PlaygroundPicture:
         )
 
     def _brokers_gone(self) -> str:
-        """Which brokers are dead, and what of theirs nobody serves."""
+        """Which brokers are dead, and what nobody serves."""
         idle = [q for q in self.rebalance.queues if self.rebalance.ownership.nobody_owns(q)]
         dead = [person.node for person in self.roster.brokers() if person.really == "dead"]
         if not dead:
-            return ""
+            return f"Nobody serves **{queue_span(idle)}**. " if idle else ""
         be = "is" if len(dead) == 1 else "are"
         served = f", and nobody serves **{queue_span(idle)}**" if idle else ""
         return f"**{listing(dead)} {be} dead**{served}. "
