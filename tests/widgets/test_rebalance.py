@@ -230,3 +230,14 @@ def test_a_broker_that_comes_back_is_a_cause(view_of) -> None:
     view = view_of(RebalanceView, script.done(), 10.0)
     assert [flag.word for flag in view.model.flags] == ["broker-b SIGKILL", "broker-b back"]
     assert view.sentence.startswith("broker-b got back.")
+
+
+def test_a_cut_cable_is_a_cause(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    cut = {"node": "consumer-2", "peer": "broker-b", "direction": "both"}
+    script.at(5.0).emit("cluster", "link.cut", **cut)
+    script.at(11.0).takes("consumer-1", "b0").at(11.5).drops("consumer-2", "b0")
+    view = view_of(RebalanceView, script.done(), 12.0)
+    assert [flag.word for flag in view.model.flags] == ["C2 cut off B"]
+    assert view.sentence.startswith("C2 is cut off from B. b·0 had two owners for 500 ms.")

@@ -23,7 +23,7 @@ SETTLE_MICROS = 2_000
 
 @dataclass(slots=True)
 class Flag:
-    """A cause: kind is joined, killed, ended, frozen, woke or broker."""
+    """A cause: kind is joined, killed, ended, frozen, woke, cut or broker."""
 
     at_micros: int
     kind: str
@@ -97,6 +97,7 @@ class RebalanceModel:
             "node.resumed": self._resumed,
             "node.starting": self._starting,
             "node.ready": self._back,
+            "link.cut": self._cut,
             "cluster.reset": self._reset,
         }
 
@@ -316,6 +317,13 @@ class RebalanceModel:
             self._initial.discard(node)
         else:
             self._initial.add(node)
+
+    def _cut(self, event: Event) -> None:
+        """A cable between a member and a broker."""
+        ends = sorted((str(event.fields["node"]), str(event.fields["peer"])), reverse=True)
+        member, broker = ends
+        if member in self._joined and broker.startswith("broker"):
+            self._flag(event, "cut", member, f"{label(member)} cut off {letter(broker)}")
 
     def _back(self, event: Event) -> None:
         node = str(event.fields["node"])

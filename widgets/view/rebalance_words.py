@@ -184,6 +184,8 @@ def flag_sentence(picture: RebalanceWords, flag: Flag, now: int) -> Parts:
         return say(
             "rebalance.broker", who=who, what=f"got {what}", effects=texts, owners=values["owners"]
         )
+    if flag.kind == "cut":
+        values["what"] = flag.word.replace("cut off", "is cut off from")
     if flag.kind == "woke":
         two = next((e for e in effects if e.kind == "many"), None)
         shared = [q for q in two.queues if model.shares(flag, q)] if two else []

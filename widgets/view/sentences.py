@@ -28,6 +28,7 @@ SENTENCES: dict[str, str] = {
     "rebalance.frozen_taken": "{who} is frozen. After **{length}** others took over **{queues}**; "
     "{who} will still believe that it owns them when it wakes.",
     "rebalance.frozen_idle": "{who} is frozen. It owned no queue, so nothing waits for it.",
+    "rebalance.cut": "{what}. {effects}{again} Now {owners}.",
     "rebalance.woke": "{who} woke up{believing}. {effects}{again} Now {owners}.",
     "rebalance.broker": "{who} {what}. {effects} Now {owners}.",
     "rebalance.unowned": "Nobody owns **{queues}**: {length} so far. {owners}.",
