@@ -241,3 +241,14 @@ def test_a_cut_cable_is_a_cause(view_of) -> None:
     view = view_of(RebalanceView, script.done(), 12.0)
     assert [flag.word for flag in view.model.flags] == ["C2 cut off B"]
     assert view.sentence.startswith("C2 is cut off from B. b·0 had two owners for 500 ms.")
+
+
+def test_words_of_a_lane_stay_in_the_picture_when_the_freeze_is_late_in_the_window(view_of) -> None:
+    def anchor(at: float) -> str:
+        script = Script()
+        cluster_starts(script)
+        script.at(at).emit("cluster", "node.paused", node="consumer-1")
+        marks = view_of(RebalanceView, script.done(), at + 1).picture["marks"]
+        return next(m["a"] for m in marks if "still thinks" in str(m.get("t")))
+
+    assert (anchor(5.0), anchor(25.0)) == ("start", "end")

@@ -34,6 +34,8 @@ from widgets.view.roster import RosterModel
 
 ROW = 18
 LANE_ROW, LANE_GAP, LANE_LEAST = 4, 8, 24
+WORDS_LATE_SECONDS = 18
+"""Words of a lane that begin later in the window end where they would have begun."""
 BELIEF_HEAD, ENLARGED_HEAD = 24, 52
 LEFT, RIGHT, TOP, BOTTOM = 52, 22, 46, 20
 FLAG_KINDS = {"nobody": ("no owner", "gap"), "many": ("two owners", "2 own"), "frozen": ("frozen",)}
@@ -299,10 +301,12 @@ class RebalancePicture(RebalanceWords):
             ]
             if held:
                 words = f"frozen: still thinks {queue_span(held)}"
+                late = at - start > WORDS_LATE_SECONDS  # no room at the right
                 yield {
                     "k": "text",
                     "x": at,
-                    "dx": 6,
+                    "dx": -6 if late else 6,
+                    "a": "end" if late else "start",
                     "y": top + self.lane_height() - 8,
                     "t": words,
                     "small": True,
