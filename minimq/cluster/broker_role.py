@@ -6,6 +6,7 @@ from typing import Any
 
 from minimq.broker.broker_config import BROKER_SETTINGS_PATH, LIVE_SETTINGS, BrokerConfig
 from minimq.broker.broker_controller import BrokerController
+from minimq.cluster.access import credentials_of, rules_for
 from minimq.common.host import Host
 from minimq.common.kept_settings import kept_settings
 from minimq.common.settings import configs_from_properties
@@ -30,7 +31,14 @@ class BrokerRunner:
         kept = kept_settings(host.file_system, BROKER_SETTINGS_PATH, LIVE_SETTINGS)
         settings = kept | options.get("settings", {})
         config, store_config = configs_from_properties(classes, settings)
-        self.controller = BrokerController(host, config, store_config)
+        credentials = credentials_of(options)
+        self.controller = BrokerController(
+            host,
+            config,
+            store_config,
+            acl_rules=rules_for(credentials),
+            session_credentials=credentials,
+        )
 
     async def start(self) -> str:
         return await self.controller.start()

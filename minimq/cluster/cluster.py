@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from minimq.acl.acl_client_rpc_hook import SessionCredentials
 from minimq.cluster import calls
 from minimq.cluster.calls import Call, Listener, Sent
 from minimq.cluster.event_log import EventLog
@@ -40,6 +41,8 @@ class Cluster(ABC):
         self.events = EventLog()
         self.started_micros = 0
         self.run_folder = ""
+        self.credentials: SessionCredentials | None = None
+        """With `secure=True`: what whoever talks to the brokers must sign with."""
         self.closed = False
         self._infos: dict[str, NodeInfo] = {}
         self._nodes: dict[str, Node] = {}

@@ -14,6 +14,7 @@ from minimq.client.consumer.allocate_message_queue_strategy import (
 )
 from minimq.client.consumer.listener import ConsumeConcurrentlyStatus, ConsumeOrderlyStatus
 from minimq.client.consumer.mq_push_consumer import DefaultMQPushConsumer
+from minimq.cluster.access import credentials_of, hook_for
 from minimq.cluster.listener import DILL, load
 from minimq.common.host import Host
 from minimq.errors import ClusterError
@@ -76,6 +77,7 @@ class ConsumerRunner:
             host=host,
             namesrv_addr=options["namesrv_addr"],
             instance_name=self.name,
+            rpc_hook=hook_for(credentials_of(options)),
             work_millis=options["work_millis"],
             allocate_message_queue_strategy=strategy_of(options.get("strategy") or "AVG"),
             **read_settings(options["client"]),

@@ -135,6 +135,7 @@ class Lifecycle:
             "name": record.name,
             "listen": record.address,
             "namesrv_addr": self.roster.name_server_addresses(),
+            "credentials": self.config.get("credentials"),
             "pace": self.pace,
             "listening": self.listening,
             "frames": self.frames,

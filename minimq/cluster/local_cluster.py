@@ -19,6 +19,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from minimq.cluster import calls
+from minimq.cluster.access import is_secure, new_credentials
 from minimq.cluster.calls import Call
 from minimq.cluster.channel import FrameReader, decode_message, encode_message, is_control
 from minimq.cluster.cluster import READY_SECONDS, Cluster, Condition
@@ -51,10 +52,18 @@ class LocalCluster(Cluster):
         *,
         settings: Mapping[str, Any] | None = None,
         folder: str | None = None,
+        secure: bool | None = None,
     ) -> None:
-        """`settings`: the brokers' properties by RocketMQ's names. `folder` keeps their files."""
+        """`settings`: the brokers' properties by RocketMQ's names. `folder` keeps their files.
+
+        `secure`: brokers serve signed requests only, of who knows `credentials`; unless said
+        otherwise, that is so where a hub started this notebook.
+        """
         super().__init__()
-        config = open_config(brokers, replicas, namesrvs, pace, profile, settings, folder)
+        self.credentials = new_credentials() if is_secure(secure) else None
+        config = open_config(
+            brokers, replicas, namesrvs, pace, profile, settings, folder, self.credentials
+        )
         if LocalCluster.current is not None:
             LocalCluster.current.close()
         self.open_views: Callable[[], bool] = lambda: False

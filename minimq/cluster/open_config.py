@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from minimq.acl.acl_client_rpc_hook import SessionCredentials
 from minimq.cluster import calls
 from minimq.errors import ClusterError
 
@@ -32,6 +33,7 @@ def open_config(
     profile: str,
     settings: Mapping[str, Any] | None,
     folder: str | None,
+    credentials: SessionCredentials | None = None,
 ) -> dict[str, Any]:
     """What the director opens with; ClusterError for what cannot be."""
     for count, most, what in (
@@ -53,4 +55,5 @@ def open_config(
         "pace": float(pace),
         "settings": properties,
         "folder": folder,
+        "credentials": credentials and [credentials.access_key, credentials.secret_key],
     }

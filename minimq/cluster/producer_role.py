@@ -9,6 +9,7 @@ import asyncio
 from typing import Any
 
 from minimq.client.producer.mq_producer import DefaultMQProducer
+from minimq.cluster.access import credentials_of, hook_for
 from minimq.common.host import Host
 from minimq.common.message import Message
 from minimq.errors import ClusterError, MiniMQError
@@ -38,6 +39,7 @@ class ProducerRunner:
             host=host,
             namesrv_addr=options["namesrv_addr"],
             instance_name=self.name,
+            rpc_hook=hook_for(credentials_of(options)),
             **options["client"],
         )
 

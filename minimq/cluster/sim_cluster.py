@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from minimq.cluster import calls
+from minimq.cluster.access import simulated_credentials
 from minimq.cluster.calls import Call
 from minimq.cluster.cluster import READY_SECONDS, Cluster, Condition
 from minimq.cluster.open_config import open_config
@@ -56,11 +57,15 @@ class SimCluster(Cluster):
         settings: Mapping[str, Any] | None = None,
         delay_micros: tuple[int, int] = (150, 400),
         power_cuts: bool = False,
+        secure: bool = False,
     ) -> None:
         """`power_cuts`: remember what was flushed, so that `power_cut` can lose the rest."""
         super().__init__()
         self.seed = seed
-        config = open_config(brokers, replicas, namesrvs, pace, profile, settings, None)
+        self.credentials = simulated_credentials(seed) if secure else None
+        config = open_config(
+            brokers, replicas, namesrvs, pace, profile, settings, None, self.credentials
+        )
         self._facts["pace"] = float(pace)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(
