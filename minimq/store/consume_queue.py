@@ -41,8 +41,6 @@ class ConsumeQueue:
         self.files = MappedFileQueue(file_system, folder, file_size)
         self.min_offset = 0
         self.max_offset = 0
-        self.max_physical_offset = 0
-        """Where the last record that has a unit ends in the log."""
         self._last: MappedFile | None = None
 
     # -- writing ---------------------------------------------------------------------------------
@@ -51,11 +49,9 @@ class ConsumeQueue:
         self, queue_offset: int, commit_log_offset: int, size: int, tags_code: int
     ) -> bool:
         """Append one unit; what is there already is left alone. False if units are missing."""
-        return self.put_units(
-            queue_offset, UNIT.pack(commit_log_offset, size, tags_code), commit_log_offset + size
-        )
+        return self.put_units(queue_offset, UNIT.pack(commit_log_offset, size, tags_code))
 
-    def put_units(self, queue_offset: int, units: bytes, physical_end: int) -> bool:
+    def put_units(self, queue_offset: int, units: bytes) -> bool:
         """Append packed units of which the first belongs at `queue_offset`."""
         if queue_offset != self.max_offset:
             if self.files.files:
@@ -63,13 +59,12 @@ class ConsumeQueue:
             self._begin_at(queue_offset)
         file = self._last
         if file is None or file.wrote + len(units) > file.size:
-            return self._put_across_files(queue_offset, units, physical_end)
+            return self._put_across_files(queue_offset, units)
         file.append(units)
         self.max_offset = queue_offset + len(units) // UNIT_SIZE
-        self.max_physical_offset = physical_end
         return True
 
-    def _put_across_files(self, queue_offset: int, units: bytes, physical_end: int) -> bool:
+    def _put_across_files(self, queue_offset: int, units: bytes) -> bool:
         at = 0
         while at < len(units):
             file = self._last
@@ -79,7 +74,6 @@ class ConsumeQueue:
             file.append(part)
             at += len(part)
         self.max_offset = queue_offset + len(units) // UNIT_SIZE
-        self.max_physical_offset = physical_end
         return True
 
     def _begin_at(self, queue_offset: int) -> None:
@@ -164,8 +158,6 @@ class ConsumeQueue:
         self.min_offset = min(
             max(self.min_offset, self.files.min_offset // UNIT_SIZE), self.max_offset
         )
-        last = self.get_unit(self.max_offset - 1) if self.max_offset > self.min_offset else None
-        self.max_physical_offset = _record_end(last) if last else 0
 
     def truncate_from(self, commit_log_offset: int) -> None:
         """Drop every unit whose record does not end at or before `commit_log_offset`.
@@ -241,7 +233,7 @@ class ConsumeQueue:
     def destroy(self) -> None:
         self.files.destroy()
         self._last = None
-        self.min_offset = self.max_offset = self.max_physical_offset = 0
+        self.min_offset = self.max_offset = 0
 
 
 def _record_end(unit: Unit) -> int:

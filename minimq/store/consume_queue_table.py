@@ -48,9 +48,7 @@ class ConsumeQueueTable:
             self._queues[topic, queue_id] = queue
         return queue
 
-    def put_units(
-        self, topic: str, queue_id: int, queue_offset: int, units: bytes, physical_end: int
-    ) -> None:
+    def put_units(self, topic: str, queue_id: int, queue_offset: int, units: bytes) -> None:
         """Append packed units, unless they are there; a queue that misses some before them is
         `short`."""
         key = (topic, queue_id)
@@ -58,7 +56,7 @@ class ConsumeQueueTable:
         if queue is None:
             queue = self.find_or_create(topic, queue_id)
         self.advanced[key] = self.unflushed[key] = queue
-        if not queue.put_units(queue_offset, units, physical_end):
+        if not queue.put_units(queue_offset, units):
             self.short[key] = queue
 
     def next_offsets(self) -> dict[tuple[str, int], int]:

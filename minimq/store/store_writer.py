@@ -199,7 +199,7 @@ class StoreWriter(StoreReader):
             return
         topic, queue_id, place = record.topic, record.queue_id, record.queue_offset
         offset, size, code = record.commit_log_offset, record.size, record.tags_code
-        self.queues.put_units(topic, queue_id, place, UNIT.pack(offset, size, code), offset + size)
+        self.queues.put_units(topic, queue_id, place, UNIT.pack(offset, size, code))
         self.dispatched_timestamp = record.store_timestamp
         if self._recorder.listening:
             self._tell_dispatched(topic, queue_id, place, offset, size)
@@ -223,7 +223,7 @@ class StoreWriter(StoreReader):
                 code = tags_code_of(properties)
             unit = UNIT.pack(offset, end - offset, code)
             try:
-                self.queues.put_units(topic, queue_id, place, unit, end)
+                self.queues.put_units(topic, queue_id, place, unit)
             except StoreError:
                 self._leave_to_reput(offset)
                 return
@@ -243,7 +243,7 @@ class StoreWriter(StoreReader):
         codes = batch_tags_codes(records, self.levels)
         units = batch_units(records, codes)
         try:
-            self.queues.put_units(topic, queue_id, first, units, result.next_offset)
+            self.queues.put_units(topic, queue_id, first, units)
         except StoreError:
             self._leave_to_reput(result.commit_log_offset)
             return

@@ -77,7 +77,7 @@ class UnitCollector:
                 break
             if crc32(view[at + fixed : body_end]) & 0x7FFF_FFFF != crc:
                 break
-            if not sys_flag & TRANSACTION_MASK or sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES:
+            if sys_flag & TRANSACTION_MASK not in NOT_IN_QUEUES:
                 key = (tail[1:topic_end], queue_id)
                 run = runs.get(key)
                 if run is None:
@@ -129,7 +129,6 @@ class UnitCollector:
             return
         run.units.append(UNIT.pack(record.commit_log_offset, record.size, record.tags_code))
         run.next_offset += 1
-        run.physical_end = record.commit_log_offset + record.size
 
     def _begin(self, key: QueueKey, record: DispatchRequest) -> bool:
         """Start a run of units at this record; False if it has a unit, or cannot have one."""
@@ -145,7 +144,7 @@ class UnitCollector:
                 self.missing[key] = None
                 return False
             blank = UNIT.pack(record.commit_log_offset, BLANK_UNIT_SIZE, 0)
-            queue.put_units(queue.max_offset, blank * missing, record.commit_log_offset)
+            queue.put_units(queue.max_offset, blank * missing)
         self._runs[key] = _Run(offset)
         return True
 
@@ -153,7 +152,7 @@ class UnitCollector:
         run = self._runs.pop(key, None)
         if run is not None:
             first = run.next_offset - len(run.units)
-            self._queues.put_units(*key, first, b"".join(run.units), run.physical_end)
+            self._queues.put_units(*key, first, b"".join(run.units))
 
     def finish(self) -> None:
         """Write what is gathered."""
@@ -164,9 +163,8 @@ class UnitCollector:
 class _Run:
     """Units of one queue that follow each other."""
 
-    __slots__ = ("next_offset", "physical_end", "units")
+    __slots__ = ("next_offset", "units")
 
     def __init__(self, next_offset: int) -> None:
         self.next_offset = next_offset
-        self.physical_end = 0
         self.units: list[bytes] = []
