@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from unittest.mock import patch
 
 import pytest
 from hypothesis import assume, given, settings
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 from minimq.common.file_system import DiskFileSystem, MemoryFileSystem
 from minimq.common.message import Message
 from minimq.common.mix_all import SCHEDULE_TOPIC
+from minimq.common.sys_flag import TransactionType
 from minimq.protocol.message_codec import encode_batch
+from minimq.store.unit_collector import UnitCollector
 from tests.helpers.stores import (
+    BORN_HOST,
     SEGMENT,
     events_of,
     make_store,
@@ -366,6 +370,56 @@ def test_delay_times_survive_a_rebuild():
         assert again.get_consume_queue(SCHEDULE_TOPIC, 2).get_unit(0) == unit
         again.start()
         await again.shutdown()
+
+    run_virtual(main())
+
+
+ODD_PROPERTIES = (
+    b"",
+    b"TAGS\x01A",
+    b"K\x01v\x02TAGS\x01A",
+    b"K\x01v\x02TAGS\x01",
+    b"TAGS\x01A\x02K\x01v\x02TAGS\x01B",
+    b"K\x01v\x02TAGS\x01B\x02NOTAGS\x01A",
+    b"NOTAGS\x01A",
+    b"K\x01v\x02TAGS\x01B\x02",
+    b"TAGS\x01A\x02DELAY\x013",
+)
+ODD_HOSTS = (BORN_HOST, bytes(16) + BORN_HOST[4:])
+odd_records = st.lists(
+    st.tuples(
+        st.sampled_from(["T0", "T1", SCHEDULE_TOPIC]),
+        st.sampled_from([0, 0, *TransactionType]),
+        st.sampled_from(ODD_PROPERTIES),
+        st.sampled_from(ODD_HOSTS),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=60)
+@given(odd_records)
+def test_the_quick_loop_of_a_scan_agrees_with_the_thorough_one(records):
+    async def main():
+        files = MemoryFileSystem()
+        store = open_store(files)
+        for number, (topic, kind, properties, host) in enumerate(records):
+            odd = message(
+                b"%d" % number, topic, properties=properties, born_host=host, sys_flag=int(kind)
+            )
+            assert store.put_message(odd).is_ok
+        store.kill()
+        told = []
+        for take in (UnitCollector.add_usual, lambda self, view, at, base: at):
+            files.remove("consumequeue")
+            again = make_store(files)
+            with patch.object(UnitCollector, "add_usual", take):
+                again.load()
+            report, log = again.recovery_report, again.commit_log
+            told.append((queue_bytes(again), report.records, report.end, log.store_timestamp))
+            again.kill()
+        assert told[0] == told[1]
+        assert told[0][1] == len(records)
 
     run_virtual(main())
 
