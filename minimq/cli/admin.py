@@ -10,20 +10,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 
-from minimq.acl.acl_client_rpc_hook import AclClientRPCHook, SessionCredentials
-from minimq.acl.acl_config import load_yaml
 from minimq.cli.admin_broker import BROKER_COMMANDS
 from minimq.cli.admin_command import Command, find_command
 from minimq.cli.admin_consumer import CONSUMER_COMMANDS
 from minimq.cli.admin_message import MESSAGE_COMMANDS
 from minimq.cli.admin_topic import TOPIC_COMMANDS
+from minimq.cli.key_file import hook_from
 from minimq.cli.parser import EXIT_BAD_INPUT, guarded
 from minimq.client.admin.mq_admin_ext import DefaultMQAdminExt
-from minimq.common.file_system import DiskFileSystem, MemoryFileSystem
+from minimq.common.file_system import MemoryFileSystem
 from minimq.common.host import system_host
-from minimq.errors import ConfigError
 from minimq.remoting.transport import TcpTransport
 
 COMMANDS: tuple[Command, ...] = (
@@ -58,21 +55,7 @@ def help_text() -> str:
 
 async def run(command: Command, values: argparse.Namespace) -> int:
     host = system_host("admin", TcpTransport(), MemoryFileSystem())
-    hook = read_key_file(values.key_file) if values.key_file else None
+    hook = hook_from(values.key_file)
     async with DefaultMQAdminExt(values.n or "", host=host, rpc_hook=hook) as admin:
         await command.run(admin, values)
     return 0
-
-
-def read_key_file(path: str) -> AclClientRPCHook:
-    """accessKey: and secretKey:, as mqadmin's conf/tools.yml has them."""
-    where = Path(path)
-    data = DiskFileSystem(where.parent).read_bytes(where.name)
-    if data is None:
-        raise ConfigError(f"there is no key file {path}")
-    members = load_yaml(path, data)
-    keys = members if isinstance(members, dict) else {}
-    access_key, secret_key = keys.get("accessKey"), keys.get("secretKey")
-    if not access_key or not secret_key:
-        raise ConfigError(f"{path} must hold accessKey: and secretKey:")
-    return AclClientRPCHook(SessionCredentials(str(access_key), str(secret_key)))

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from minimq.cli.key_file import add_key_file
 from minimq.cli.parser import Parser, addresses
 from minimq.client.admin.mq_admin_ext import DefaultMQAdminExt
 
@@ -44,8 +45,7 @@ class Command:
         name_servers = "Name server address list, eg: '192.168.0.1:9876;192.168.0.2:9876'"
         add = parser.add_argument
         add("-n", "--namesrvAddr", dest="n", type=addresses, help=name_servers)
-        sign = "file with accessKey: and secretKey: to sign requests with, as conf/tools.yml"
-        add("--keyFile", dest="key_file", default="", metavar="FILE", help=sign)
+        add_key_file(parser)
         choice = parser.add_mutually_exclusive_group(required=True) if self.one_of else parser
         for option in self.options:
             chosen = choice if option.letter in self.one_of else parser

@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from minimq.cli.key_file import add_key_file, hook_from
 from minimq.cli.parser import Parser, addresses, count, guarded, positive
 
 IDLE_CHECK_SECONDS = 0.05
@@ -30,6 +31,7 @@ def parse(argv: list[str], prog: str = "minimq consume") -> argparse.Namespace:
         help="where a group begins that has no offsets yet (default last)")  # fmt: skip
     add("--max", type=count, help="end after so many messages")
     add("--idle", type=positive, help="end after so many seconds without one")
+    add_key_file(parser)
     return parser.parse_args(argv)
 
 
@@ -45,6 +47,7 @@ async def run(options: argparse.Namespace) -> int:
     consumer = DefaultMQPushConsumer(
         options.group,
         namesrv_addr=options.namesrv,
+        rpc_hook=hook_from(options.key_file),
         consume_thread_min=1,
         consume_thread_max=1,
         consume_from_where=ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET

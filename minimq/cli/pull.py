@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from minimq.cli import consume
 from minimq.cli.consume import End, message_line
+from minimq.cli.key_file import hook_from
 from minimq.cli.parser import guarded
 from minimq.errors import MQBrokerError, RemotingError
 
@@ -32,7 +33,9 @@ async def run(options: argparse.Namespace) -> int:
     from minimq.aio import DefaultMQPullConsumer
 
     ends = End(options.max, options.idle)
-    async with DefaultMQPullConsumer(options.group, namesrv_addr=options.namesrv) as consumer:
+    hook = hook_from(options.key_file)
+    puller = DefaultMQPullConsumer(options.group, namesrv_addr=options.namesrv, rpc_hook=hook)
+    async with puller as consumer:
         queues = await consumer.fetch_subscribe_message_queues(options.topic)
         readers = [asyncio.create_task(read(consumer, mq, options, ends)) for mq in queues]
         end = asyncio.create_task(ends.wait())

@@ -11,6 +11,7 @@ import json
 import sys
 from typing import Any
 
+from minimq.cli.key_file import add_key_file, hook_from
 from minimq.cli.parser import EXIT_FAILED, Parser, addresses, count, guarded, positive
 
 
@@ -25,6 +26,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--count", type=count, default=1, help="how many (default 1)")
     add("--rate", type=positive, default=0.0, help="per second; 0 = as fast as answered")
     add("--group", default="minimq-send", help="producer group")
+    add_key_file(parser)
     return parser.parse_args(argv)
 
 
@@ -36,7 +38,8 @@ def main(argv: list[str]) -> int:
 async def run(options: argparse.Namespace) -> int:
     from minimq.aio import DefaultMQProducer, Message
 
-    producer = DefaultMQProducer(options.group, namesrv_addr=options.namesrv)
+    hook = hook_from(options.key_file)
+    producer = DefaultMQProducer(options.group, namesrv_addr=options.namesrv, rpc_hook=hook)
     await producer.start()
     loop = asyncio.get_running_loop()
     began = loop.time()
