@@ -64,7 +64,8 @@ function drawAxis(host, axis) {
     count = axis.texts?.length ?? 0;
   const low = numeric ? Math.min(0, axis.said, axis.was) : 0,
     high = numeric ? Math.max(axis.said, axis.was) : 0;
-  const ticks = numeric ? niceTicks(Math.max(1e-9, (high - low) * 1.15 || 1), room, axis.whole) : [];
+  const wide = Math.max(1e-9, (high - low) * 1.15 || 1),
+    ticks = numeric ? niceTicks(wide, room, axis.whole) : [];
   const span = numeric ? Math.max(ticks.at(-1), (high - low) * 1.15) || 1 : 1;
   const X = v =>
     numeric ? AXIS.pad + ((v - low) / span) * room : AXIS.pad + ((v + 0.5) / count) * room;
