@@ -162,15 +162,21 @@ def main(argv: list[str]) -> int:
 
 def tell_when_served(port: int, address: str) -> None:
     """Print the address once it answers: who clicks on it sees the lesson, not an error."""
-    for _ in range(int(START_SECONDS / LOOK_SECONDS)):
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            asked = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
-            with contextlib.closing(asked):
-                asked.request("GET", "/api")
-                asked.getresponse().read()
-            break
+    until = time.monotonic() + START_SECONDS
+    while (left := until - time.monotonic()) > 0 and not answers(port, left):
         time.sleep(LOOK_SECONDS)
     print(f"address: {address}", flush=True)
+
+
+def answers(port: int, seconds: float) -> bool:
+    """Whether a web server answers there in so many seconds."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+        with contextlib.closing(asked):
+            asked.request("GET", "/api")
+            asked.getresponse().read()
+        return True
+    return False
 
 
 def serve(arguments: list[str]) -> None:

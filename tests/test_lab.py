@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -115,6 +116,20 @@ def test_no_browser_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("webbrowser.get", none)
     assert lab.browser_at_hand({"DISPLAY": ":0"}, "linux") is False
+
+
+def test_a_server_that_never_answers_is_told_of_once_its_time_is_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lab, "START_SECONDS", 0.2)
+    monkeypatch.setattr(lab, "LOOK_SECONDS", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        lab.tell_when_served(silent.getsockname()[1], "http://here")
+        assert capsys.readouterr().out == "address: http://here\n"
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):  # the first question took all the time
+            silent.accept()
 
 
 def test_bad_input_is_one_line_on_stderr(
