@@ -45,7 +45,10 @@ _DELAY = MessageConst.PROPERTY_DELAY_TIME_LEVEL
 
 def properties_to_string(properties: dict[str, str]) -> str:
     """`name 0x01 value 0x02 name 0x01 value`, without a separator at the end, like 4.9.1+."""
-    return "\x02".join(map("\x01".join, properties.items()))
+    try:
+        return "\x02".join(map("\x01".join, properties.items()))
+    except TypeError:  # a value that is no text, a number for instance
+        return "\x02".join([f"{name}\x01{value}" for name, value in properties.items()])
 
 
 def string_to_properties(text: str) -> dict[str, str]:

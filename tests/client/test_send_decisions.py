@@ -20,7 +20,7 @@ from minimq.client.producer.send_request import build_send_request, prepare
 from minimq.client.producer.send_result import SendResult, SendStatus, process_send_response
 from minimq.client.producer.send_retry import RETRY_RESPONSE_CODES, SendRetry
 from minimq.client.producer.topic_publish_info import TopicPublishInfo
-from minimq.client.producer.validators import check_group_is_not, check_message
+from minimq.client.producer.validators import check_batch, check_group_is_not, check_message
 from minimq.common.message import Message, MessageBatch
 from minimq.common.message_queue import MessageQueue
 from minimq.errors import (
@@ -212,6 +212,22 @@ def test_validators_say_what_is_wrong(message, text):
         check_message(message, 4)
 
 
+@pytest.mark.parametrize(
+    ("topic", "bodies", "text"),
+    [
+        ("T", [b"x", b"", b"x"], "length is zero"),
+        ("T", [b"x", b"xxxxx"], "size 5 is over max value"),
+        ("a b", [b"x", b"x"], "illegal characters"),
+        ("SCHEDULE_TOPIC_XXXX", [b"x", b"x"], "forbidden"),
+    ],
+)
+def test_every_message_of_a_batch_is_checked(topic, bodies, text):
+    batch = MessageBatch([Message(topic, body) for body in bodies])
+    with pytest.raises(MessageIllegalError, match=text):
+        check_batch(batch, 4)
+    check_batch(MessageBatch([Message("T", b"xxxx"), Message("T", b"x")]), 4)
+
+
 @pytest.mark.parametrize("group", ["", " ", "a b", "x" * 256, "DEFAULT_PRODUCER"])
 def test_groups_are_checked(group):
     with pytest.raises(MQClientError):
@@ -244,6 +260,16 @@ def test_a_batch_is_one_body_with_an_id_per_message():
     assert [record.body for record in decode_batch(outgoing.body)] == [b"a", b"b"]
     request = build_send_request(outgoing, A, ProducerConfig(), 5)
     assert (request.code, request.ext_fields["m"], request.ext_fields["g"]) == (320, "true", "5")
+
+
+def test_in_a_batch_an_id_is_given_once_too():
+    known, new = Message("T", b"a"), Message("T", b"b")
+    create = ids()
+    prepare(known, ProducerConfig(), create)
+    batch = MessageBatch([new, known, new])
+    sent = prepare(batch, ProducerConfig(), create).msg_id.split(",")
+    assert sent == [new.uniq_key, "ID0", new.uniq_key]
+    assert prepare(batch, ProducerConfig(), create).msg_id.split(",") == sent
 
 
 def test_namespaces_wrap_the_topic_on_the_wire_only():

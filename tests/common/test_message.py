@@ -2,7 +2,13 @@
 
 import pytest
 
-from minimq.common.message import Message, MessageBatch, MessageConst, MessageExt
+from minimq.common.message import (
+    Message,
+    MessageBatch,
+    MessageConst,
+    MessageExt,
+    properties_to_string,
+)
 from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import get_retry_topic
 
@@ -27,6 +33,11 @@ def test_keys_as_one_text_and_delay_and_no_wait():
 
 def test_a_strangers_delay_is_no_delay():
     assert Message("T", properties={"DELAY": "soon"}).delay_time_level == 0
+
+
+def test_a_number_as_a_property_travels_as_text():
+    properties = Message("T", properties={"price": 10, "who": "me"}).properties
+    assert properties_to_string(properties) == "price\x0110\x02who\x01me\x02WAIT\x01true"
 
 
 def test_given_properties_are_copied():

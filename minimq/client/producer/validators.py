@@ -90,9 +90,9 @@ def check_message(message: Message, max_message_size: int) -> None:
 def check_batch(batch: MessageBatch, max_message_size: int) -> None:
     """As `check_message` for each message; their topic is the same."""
     check_message(batch.messages[0], max_message_size)
-    for message in batch.messages:
-        if not 0 < len(message.body) <= max_message_size:
-            check_body_size(len(message.body), max_message_size)
+    sizes = [len(message.body) for message in batch.messages]
+    check_body_size(min(sizes), max_message_size)
+    check_body_size(max(sizes), max_message_size)
 
 
 def check_body_size(size_bytes: int, max_message_size: int) -> None:
