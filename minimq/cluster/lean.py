@@ -28,7 +28,7 @@ def msgspec_without_extensions() -> None:
 
 
 def begin_server() -> None:
-    """For the first thing that a server's process does: our modules import both."""
+    """Call it before anything else is imported: most of our modules need asyncio and msgspec."""
     asyncio_without_ssl()
     msgspec_without_extensions()
 
