@@ -20,22 +20,23 @@ from minimq.common.host import Host
 from minimq.common.service_task import ServiceTask
 from minimq.errors import StoreError
 from minimq.store.commit_log import CommitLog
+from minimq.store.mapped_file import PAGE_BYTES
 from minimq.store.put_deadlines import PutDeadlines, PutDone
 from minimq.store.put_message import PutMessageStatus
 from minimq.store.store_checkpoint import StoreCheckpoint
 from minimq.store.store_config import FlushDiskType
 from minimq.telemetry import catalog
 
-PAGE_SIZE = 4096
 REQUESTS_MAX = 65_536
 """Sends that may wait for a flush; more are answered FLUSH_DISK_TIMEOUT at once."""
 
 FLUSH_HERE_BYTES_MAX = 64 * 1024
+"""More than this takes the disk a while, however quick it is."""
 FLUSH_HERE_MICROS_MAX = 1_000
 """After a flush that took longer, the thread has the next ones: the disk or the machine is busy."""
 BESIDE_MIN = 16
 BESIDE_MAX = 1_024
-"""So many flushes; it doubles each time, and quick ones bring it down again."""
+"""How many flushes the thread has then; it doubles each time, and quick ones bring it down."""
 ALONE_MIN = 4
 """So many sends in a row came alone before the next is flushed by the loop."""
 
@@ -249,7 +250,7 @@ class FlushRealTimeService(ServiceTask):
 
 def dirty_pages(flushed: int, wrote: int) -> int:
     """Whole pages between two positions, counted as Java does."""
-    return wrote // PAGE_SIZE - flushed // PAGE_SIZE
+    return wrote // PAGE_BYTES - flushed // PAGE_BYTES
 
 
 class GroupCommitService:

@@ -15,6 +15,7 @@ from minimq.errors import StoreError
 _ZEROS = bytes(64 * 1024)
 PAGE_BYTES = 4096
 WARM_BYTES = 256 * 1024
+"""Enough for some 200 small records; to write so many zeros holds the loop for 0.4 ms."""
 
 
 class MappedFile:
