@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(3_600)]
 
 PACE = 50.0
 KILLS = 200
-KILLS_IN_TURN = 60
+KILLS_IN_TURN = 200
 KILLS_DURING_START = 0.15
 START_SECONDS = 0.015
 LIFE_SECONDS = 0.06
