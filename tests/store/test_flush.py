@@ -8,14 +8,13 @@ import pytest
 
 from minimq.common.file_system import DiskFileSystem, MemoryFileSystem
 from minimq.errors import StoreError
-from minimq.store.flush_commit_log_service import (
+from minimq.store.flush_commit_log_service import FlushThread, dirty_pages
+from minimq.store.lone_sends import (
     ALONE_MIN,
     BESIDE_MAX,
     BESIDE_MIN,
     FLUSH_HERE_MICROS_MAX,
-    FlushThread,
     LoneSends,
-    dirty_pages,
 )
 from minimq.store.mapped_file import WARM_BYTES, MappedFile
 from minimq.store.put_completion import PutCompletion
