@@ -185,7 +185,7 @@ function checkCard(card, mine, send) {
       {class: 'mq-row'},
       cardButton(card.passed === null ? 'Judge' : 'Judge again', () => send({do: 'judge'}), {
         main: card.passed === null,
-        title: 'The same answer once more, on new inputs',
+        title: card.passed === null ? null : 'The same answer once more, on new inputs',
       }),
       ...(card.hints_left
         ? [

@@ -238,9 +238,9 @@ class StorePicture:
             if is_lesson_topic(record.topic):
                 by_queue.setdefault(Queue(self.name, record.queue_id), []).append(record)
         step = (width - 52) / UNITS_SHOWN
+        asked = self.log.at(self.selected)  # without one the newest are shown, as they come
         for queue in sorted(by_queue)[:QUEUES_SHOWN]:
             records = by_queue[queue]
-            asked = self.log.at(self.selected)  # without one the newest are shown, as they come
             around = records.index(asked) if asked in records else len(records) - 1
             first = max(0, min(around - 1, len(records) - UNITS_SHOWN))
             marks.append(
