@@ -107,13 +107,28 @@ def is_kept(name: str, ours: set[str]) -> bool:
     return bool({name, snake(name)} & ours or (accessor and snake(accessor[1]) in ours))
 
 
-def test_every_name_of_the_posts_is_kept_mapped_or_accounted_for() -> None:
-    sources = "\n".join(p.read_text(encoding="utf-8") for p in files("minimq", suffix=".py"))
-    ours = {word.lstrip("_") for word in WORD.findall(sources)}
+def names_that_stayed() -> dict[str, list[str]]:
+    """File below minimq/ -> the names that the page says it has."""
+    section = PAGE.read_text(encoding="utf-8").split("## Names that stayed")[1].split("\n## ")[0]
+    items = section.split("\n- ")[1:]
+    found = [re.findall(r"`([^`]+)`", item) for item in items]
+    return {file: names for file, *names in found}
+
+
+def test_every_name_of_the_posts_is_on_the_page() -> None:
     told = {word for page in PAGES for word in WORD.findall(page.read_text(encoding="utf-8"))}
     names = names_of_the_posts()
     assert len(names) > 700
-    assert [name for name in names if name not in told and not is_kept(name, ours)] == []
+    assert [name for name in names if name not in told] == []
+
+
+def test_a_name_that_stayed_is_in_its_file() -> None:
+    table = names_that_stayed()
+    assert sum(len(names) for names in table.values()) > 200
+    for file, names in table.items():
+        words = WORD.findall((ROOT / "minimq" / file).read_text(encoding="utf-8"))
+        ours = {word.lstrip("_") for word in words}
+        assert [name for name in names if not is_kept(name, ours)] == [], file
 
 
 def test_a_name_that_is_nowhere_is_seen() -> None:

@@ -87,10 +87,9 @@ def test_the_thresholds_of_a_topic_are_shared_out_among_the_queues_held() -> Non
             assert one.pull_threshold_size_for_queue == 60 // 5
             two = await cluster.consumer(Collector(), **settings)
             await wait_until(lambda: len(held(one)) == len(held(two)) == 2)
-            for consumer in (one, two):
-                queues = len(consumer.snapshot()["queues"])
-                await wait_until(lambda: consumer.pull_threshold_for_queue == 300 // queues)  # noqa: B023
-                assert consumer.pull_threshold_size_for_queue == 60 // queues
+            queues = 2 + 1 * bool(held(one, "%RETRY%billing"))
+            await wait_until(lambda: one.pull_threshold_for_queue == 300 // queues)
+            assert one.pull_threshold_size_for_queue == 60 // queues
 
     run_virtual(main())
 
