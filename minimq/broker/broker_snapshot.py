@@ -36,6 +36,7 @@ def broker_snapshot(controller: BrokerController) -> dict[str, Any]:
             queue.name: len(queue.waiting) for queue in controller.dispatcher.queues.values()
         },
         "store": controller.message_store.snapshot(),
+        "acl": controller.acl.permission_manager.snapshot() if controller.acl else None,
         "totals": {"put": controller.stats.put_total, "get": controller.stats.get_total},
     }
 

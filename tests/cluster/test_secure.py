@@ -80,6 +80,8 @@ def test_a_stranger_is_refused_and_who_has_the_keys_is_let_in(guarded, within):
     inside = guarded.add_producer("orders")
     guarded.wait_until()
     assert guarded.send("orders", "inside", node=inside).queue_offset == 1
+    accounts = guarded.snapshot("broker-a")["acl"]["accounts"]
+    assert [*accounts] == [guarded.credentials.access_key]
     told = repr(list(guarded.events)) + repr(guarded.state) + repr(guarded.snapshot("broker-a"))
     assert guarded.credentials.secret_key not in told
 

@@ -228,6 +228,7 @@ class DefaultLitePullConsumer(PullingConsumer, LitePullConsumerConfig):
         self, offsets: Mapping[MessageQueue, int] | None = None, persist: bool = True
     ) -> None:
         """Note these positions, or what was polled of all queues, and report them now."""
+        self.instance  # noqa: B018 - raises if this consumer does not run
         if offsets is None:
             self.commit_all()
         for mq, offset in (offsets or {}).items():
@@ -243,6 +244,7 @@ class DefaultLitePullConsumer(PullingConsumer, LitePullConsumerConfig):
         await self.commit_sync(polled, persist)
 
     async def committed(self, mq: MessageQueue) -> int:
+        self.instance  # noqa: B018 - raises if this consumer does not run
         kind = ReadOffsetType.MEMORY_FIRST_THEN_STORE
         offset = await self.offset_store.read_offset(self.wrap(mq), kind)
         if offset == BROKER_FAILED:
@@ -253,6 +255,7 @@ class DefaultLitePullConsumer(PullingConsumer, LitePullConsumerConfig):
 
     async def seek(self, mq: MessageQueue, offset: int) -> None:
         """Go on from another offset; what is cached of the queue is forgotten."""
+        self.instance  # noqa: B018 - raises if this consumer does not run
         mq = self.wrap(mq)
         state = self.assigned.get(mq)
         low, high = await self.admin.min_offset(mq), await self.admin.max_offset(mq)

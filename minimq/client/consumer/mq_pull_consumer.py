@@ -132,6 +132,7 @@ class DefaultMQPullConsumer(PullingConsumer, PullConsumerConfig):
         timeout_millis: int,
     ) -> PullResult:
         self.instance  # noqa: B018 - raises if this consumer does not run
+        wrapped = self.wrap(mq)
         if offset < 0:
             raise MQClientError(f"offset < 0: {offset}")
         if max_nums <= 0:
@@ -141,10 +142,11 @@ class DefaultMQPullConsumer(PullingConsumer, PullConsumerConfig):
         except ValueError as error:
             raise MQClientError(f"parse subscription error: {error}") from error
         flags = build_pull_sys_flag(commit_offset=False, suspend=block, subscription=True)
-        mq = self.wrap(mq)
-        self._subscribe_for_pull(mq.topic)
+        self._subscribe_for_pull(wrapped.topic)
         suspend = self.broker_suspend_max_time_millis
-        pull = Pull(mq, offset, max_nums, flags, 0, data, data.sub_string, suspend, timeout_millis)
+        pull = Pull(
+            wrapped, offset, max_nums, flags, 0, data, data.sub_string, suspend, timeout_millis
+        )
         result = await self.pull_api_wrapper.pull_sync(pull)
         for message in result.msg_found_list:
             message.topic = self.without_namespace(message.topic)

@@ -23,7 +23,11 @@ from minimq.client.consumer.subscribed import Subscribed
 from minimq.client.mq_admin import MQAdmin
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
-from minimq.client.producer.validators import check_choice, check_group_is_not
+from minimq.client.producer.validators import (
+    check_choice,
+    check_group_is_not,
+    check_message_queue,
+)
 from minimq.client.service_state import ServiceState, make_sure_can_start, make_sure_state_ok
 from minimq.common.host import Host
 from minimq.common.message_queue import MessageQueue
@@ -169,6 +173,7 @@ class PullingConsumer(Subscribed, ClientLife, PullingConsumerConfig):
 
     def wrap(self, mq: MessageQueue) -> MessageQueue:
         """The user's name of a queue → ours."""
+        check_message_queue(mq)
         return mq._replace(topic=self.with_namespace(mq.topic))
 
     def snapshot(self) -> dict[str, Any]:

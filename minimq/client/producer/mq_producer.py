@@ -19,7 +19,7 @@ from minimq.client.producer.mq_producer_impl import MessageQueueSelector, MQProd
 from minimq.client.producer.producer_config import ProducerConfig
 from minimq.client.producer.request_response import RequestReply
 from minimq.client.producer.send_result import SendResult
-from minimq.client.producer.validators import check_group_is_not
+from minimq.client.producer.validators import check_group_is_not, check_message_queue
 from minimq.client.service_state import (
     ServiceState,
     make_sure_can_start,
@@ -184,7 +184,9 @@ class DefaultMQProducer(ClientLife, ProducerConfig):
         impl = self.impl
         try:
             one = self.batch(message)
-        except MessageIllegalError as error:
+            if message_queue is not None:
+                check_message_queue(message_queue)
+        except MQClientError as error:
             callback(None, error)
             return
         impl.send_async(one, callback, timeout, message_queue)

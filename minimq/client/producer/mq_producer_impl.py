@@ -28,7 +28,12 @@ from minimq.client.producer.send_result import SendResult, process_send_response
 from minimq.client.producer.send_retry import SendRetry
 from minimq.client.producer.send_telling import SendTelling
 from minimq.client.producer.topic_publish_info import TopicPublishInfo
-from minimq.client.producer.validators import check_batch, check_body_size, check_message
+from minimq.client.producer.validators import (
+    check_batch,
+    check_body_size,
+    check_message,
+    check_message_queue,
+)
 from minimq.client.service_state import ServiceState, make_sure_state_ok
 from minimq.common.host import Host
 from minimq.common.message import Message, MessageBatch
@@ -201,6 +206,7 @@ class MQProducerImpl(PublishRoutes, SendTelling):
             raise
 
     def check_queue(self, message: Message, mq: MessageQueue) -> None:
+        check_message_queue(mq)
         if message.topic != self.config.without_namespace(mq.topic):
             raise MQClientError(
                 f"message's topic {message.topic!r} not equal mq's topic {mq.topic!r}"
@@ -259,6 +265,7 @@ class MQProducerImpl(PublishRoutes, SendTelling):
         if mq is None:
             info = await self.try_to_find_topic_publish_info(outgoing.topic)
             mq = self.select_one_message_queue(info, None)
+        check_message_queue(mq)
         address = await self.find_broker(mq, outgoing.topic)
         context = self.hooks_before(outgoing, mq, address, "ONEWAY")
         self.tell_started(outgoing, mq, 1)

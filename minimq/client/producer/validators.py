@@ -10,6 +10,7 @@ from enum import Enum
 from functools import lru_cache
 
 from minimq.common.message import Message, MessageBatch
+from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import (
     GROUP_MAX_LENGTH,
     VALID_NAME,
@@ -69,6 +70,13 @@ def check_choice(config: object, name: str, choices: type[Enum]) -> None:
     if not isinstance(value, choices):
         known = ", ".join(f"{choices.__name__}.{one.name}" for one in choices)
         raise MQClientError(f"{name} must be one of {known}, got {value!r}")
+
+
+def check_message_queue(mq: object) -> None:
+    if not isinstance(mq, MessageQueue):
+        raise MQClientError(
+            f"a queue is a MessageQueue(topic, broker_name, queue_id), not {mq!r:.100}"
+        )
 
 
 def check_topic_to_create(topic: str) -> None:
