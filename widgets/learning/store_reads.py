@@ -51,11 +51,6 @@ def last_record(folder: Path, wrote: int) -> tuple[int, int]:
     return [(place, size) for place, size, record in records_of(log) if record is not None][-1]
 
 
-def handled(cluster: Any) -> int:
-    """Messages that a listener has finished."""
-    return len(cluster.events.named("consumer.listener.complete"))
-
-
 def seen_after(events: Iterable[Event]) -> float | None:
     """Seconds from the first message stored until a listener got it; None: not yet."""
     written: dict[Any, int] = {}
