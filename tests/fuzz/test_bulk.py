@@ -1,4 +1,4 @@
-"""A hundred thousand bad frames into a broker and a name server that others go on using."""
+"""A hundred thousand bad frames into a broker and a name server: others are served, tables stay."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from minimq.telemetry.recorder import to_event
 from tests.fuzz.mutate import mutant
 from tests.fuzz.seeds import good_requests
 from tests.helpers.broker_rig import BrokerRig, messages_of, pull, send
+from tests.helpers.held import held_bytes
 from tests.helpers.raw import RawClient
 from tests.helpers.virtual import run_virtual
 
@@ -25,6 +26,9 @@ CASES_BROKER = 100_000
 CASES_NAMESRV = 50_000
 CHECK_EVERY = 1_000
 CASES_PER_CONNECTION = 40
+HELD_BYTES_PER_CASE_MAX = 10.0
+"""What the second half of a run may add to what a server holds; the topics of `healthy` are five of
+them. To keep one object of every fifth case is too much."""
 ANSWERS = {int(code) for code in ResponseCode}
 PUSHED = {39, 40, 220, 221, 307, 309, 326}
 
@@ -127,16 +131,23 @@ async def siege(target: str, cases: int, seed: int) -> None:
     routes.address = rig.namesrv.address
     attacker = Attacker(server, seed)
     unforeseen: list[str] = []
+    half = 0
     for number in range(cases):
         attacker.attack()
         if number % CHECK_EVERY == 0:
             await rig.sleep(1_000)
             unforeseen += failures(role.host)
             await healthy(client, routes, number)
+        if number == cases // 2:
+            half = held_bytes(role)
+    await rig.sleep(1_000)
+    unforeseen += failures(role.host)
+    grown = held_bytes(role) - half
     assert not unforeseen, f"{len(unforeseen)}: " + "\n".join(sorted(set(unforeseen))[:20])
     assert attacker.closed > cases // 20
     assert attacker.answers[0] > cases // 50
     assert len(attacker.answers) > 4
+    assert grown < HELD_BYTES_PER_CASE_MAX * (cases / 2), f"{grown} bytes more are held"
     await rig.shutdown()
 
 
@@ -145,3 +156,24 @@ async def siege(target: str, cases: int, seed: int) -> None:
 )
 def test_bad_frames_end_nobodys_service(target, cases, rounds):
     run_virtual(siege(target, rounds(cases), seed=cases))
+
+
+def test_what_a_table_keeps_is_counted():
+    async def main() -> None:
+        rig = BrokerRig()
+        await rig.start()
+        for role, table in (
+            (rig.broker, rig.broker.topic_config_manager.topic_config_table),
+            (rig.namesrv, rig.namesrv.route_info_manager.topic_queue_table),
+        ):
+            before = held_bytes(role)
+            table["lost"] = [bytes(100_000)]
+            assert 100_000 < held_bytes(role) - before < 200_000
+        before = held_bytes(rig.broker)
+        await send(rig.client(), "orders", bytes(50_000))
+        assert held_bytes(rig.broker) - before < 50_000, "the log is no memory of the broker"
+        del rig.broker.topic_config_manager.topic_config_table["lost"]
+        del rig.namesrv.route_info_manager.topic_queue_table["lost"]
+        await rig.shutdown()
+
+    run_virtual(main())
