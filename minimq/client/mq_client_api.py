@@ -4,12 +4,13 @@ Java:    client.impl.MQClientAPIImpl
 Posts:   RocketMQ源码分析之Consumer端(下), MQClientAPIImpl.pullMessage; RocketMQ生产消费流程浅析,
          MQClientAPIImpl.sendMessage
 Differs: sending and pulling build their requests in producer/send_request.py and
-         consumer/pull_api_wrapper.py; the topic and broker requests of admin tools are not here.
+         consumer/pull_api_wrapper.py; what only admin tools ask is in client/admin.
 """
 
 from __future__ import annotations
 
 from minimq.common.host import Host
+from minimq.common.message import MessageExt
 from minimq.common.message_queue import MessageQueue
 from minimq.errors import MQBrokerError, MQClientError, TopicRouteNotFoundError
 from minimq.protocol.client_body import (
@@ -19,9 +20,11 @@ from minimq.protocol.client_body import (
     LockBatchResponseBody,
     UnlockBatchRequestBody,
 )
+from minimq.protocol.config_body import TopicConfig
 from minimq.protocol.custom_header import CommandCustomHeader
 from minimq.protocol.headers import (
     ConsumerSendMsgBackRequestHeader,
+    CreateTopicRequestHeader,
     EndTransactionRequestHeader,
     GetConsumerListByGroupRequestHeader,
     GetEarliestMsgStoretimeRequestHeader,
@@ -31,12 +34,14 @@ from minimq.protocol.headers import (
     GetRouteInfoRequestHeader,
     QueryConsumerOffsetRequestHeader,
     QueryConsumerOffsetResponseHeader,
+    QueryMessageRequestHeader,
     SearchOffsetRequestHeader,
     UnregisterClientRequestHeader,
     UpdateConsumerOffsetRequestHeader,
     ViewMessageRequestHeader,
 )
 from minimq.protocol.heartbeat import HeartbeatData
+from minimq.protocol.message_codec import decode_messages
 from minimq.protocol.remoting_command import RemotingCommand
 from minimq.protocol.request_code import RequestCode
 from minimq.protocol.response_code import ResponseCode
@@ -49,6 +54,8 @@ from minimq.remoting.request_dispatcher import RequestDispatcher
 OFFSET_CALL_TIMEOUT_MILLIS = 5_000
 SEND_BACK_TIMEOUT_MILLIS = 5_000
 LOCK_TIMEOUT_MILLIS = 1_000
+ANSWER_PATIENCE = 3
+"""Times the usual time-out for what a broker asks of a client or looks up in its index."""
 
 
 def make_request(
@@ -168,6 +175,28 @@ class MQClientAPI:
         return (
             await self._call(address, make_request(RequestCode.VIEW_MESSAGE_BY_ID, header))
         ).body
+
+    async def query_message(
+        self, address: str, header: QueryMessageRequestHeader
+    ) -> list[MessageExt]:
+        """What the index finds, other keys with the same hash among it."""
+        request = make_request(RequestCode.QUERY_MESSAGE, header)
+        timeout = self._timeout_millis * ANSWER_PATIENCE
+        answer = await self.remoting_client.invoke(address, request, timeout)
+        return decode_messages(answer.body) if answer.code == ResponseCode.SUCCESS else []
+
+    async def create_topic(self, address: str, default_topic: str, config: TopicConfig) -> None:
+        header = CreateTopicRequestHeader(
+            topic=config.topic_name,
+            default_topic=default_topic,
+            read_queue_nums=config.read_queue_nums,
+            write_queue_nums=config.write_queue_nums,
+            perm=config.perm,
+            topic_filter_type=config.topic_filter_type,
+            topic_sys_flag=config.topic_sys_flag,
+            order=config.order,
+        )
+        await self._call(address, make_request(RequestCode.UPDATE_AND_CREATE_TOPIC, header))
 
     # -- messages and queues ---------------------------------------------------------------------
 

@@ -131,6 +131,39 @@ def held(consumer: Any, topic: str) -> list[tuple[str, int]]:
     return [(q["broker_name"], q["queue_id"]) for q in queues if q["topic"] == topic]
 
 
+@pytest.mark.parametrize("kind", ["producer", "push", "pull", "lite pull"])
+def test_every_client_makes_topics_and_looks_things_up(namesrv: str, topic: str, kind: str) -> None:
+    group, settings = f"g-{topic}", {"namesrv_addr": namesrv, "mq_client_api_timeout": 30_000}
+    queue = MessageQueue(topic, "broker-a", 0)
+    with make_producer(namesrv, "shop") as producer:
+        sent = producer.send(Message(topic, b"wanted", tags="C", keys="k1"), queue)
+    client: Any = make_producer(namesrv, "asker")
+    if kind == "push":
+        client = push(namesrv, group, topic, Inbox().listener())
+    elif kind != "producer":
+        client = (DefaultMQPullConsumer if kind == "pull" else DefaultLitePullConsumer)(
+            group, **settings
+        )
+    with client:
+        assert (client.min_offset(queue), client.max_offset(queue)) == (0, 2)
+        found = client.view_message(sent.offset_msg_id)
+        assert found.body == b"wanted"
+        assert client.earliest_msg_store_time(queue) <= found.store_timestamp
+        assert client.search_offset(queue, found.store_timestamp + 1) in (1, 2)
+        wait_until(lambda: found_by_key(client, topic, "k1") == [b"wanted"], "the index")
+        assert client.view_message(sent.msg_id, topic).body == b"wanted"
+        client.create_topic("TBW102", f"{topic}-made", 3)
+        assert client.max_offset(MessageQueue(f"{topic}-made", "broker-b", 2)) == 0
+
+
+def found_by_key(client: Any, topic: str, key: str) -> list[bytes]:
+    """Nothing while the broker has not indexed it."""
+    try:
+        return [message.body for message in client.query_message(topic, key)]
+    except MQClientError:
+        return []
+
+
 def test_every_way_of_sending_arrives(namesrv: str, topic: str) -> None:
     inbox, done = Inbox(), threading.Event()
     with (

@@ -12,6 +12,12 @@ from enum import Enum
 
 from minimq.client.admin.mq_admin_ext import DefaultMQAdminExt
 from minimq.client.consumer.pull_result import PullResult
+from minimq.client.mq_admin import (
+    KEY_RESULTS_MAX,
+    LONG_MAX,
+    UNIQUE_KEY_RESULTS_MAX,
+    query_brokers,
+)
 from minimq.common.message import MessageExt
 from minimq.common.message_queue import MessageQueue
 from minimq.errors import MiniMQError, MQBrokerError, MQClientError, RemoteCommandError
@@ -20,11 +26,6 @@ from minimq.protocol.consumer_enums import ConsumeType
 from minimq.protocol.headers import QueryMessageRequestHeader
 from minimq.protocol.message_codec import decode_message_id
 from minimq.protocol.response_code import ResponseCode
-
-KEY_SEPARATOR = " "
-LONG_MAX = 2**63 - 1
-KEY_RESULTS_MAX = 64
-UNIQUE_KEY_RESULTS_MAX = 32
 
 
 class TrackType(Enum):
@@ -83,27 +84,7 @@ async def query_message(
         end_timestamp=end,
         unique_key_query=unique,
     )
-    found: list[MessageExt] = []
-    for address in await admin.addresses_of(topic):
-        found += await admin.api.query_message(address, header)
-    if unique:
-        found = oldest([message for message in found if message.msg_id == key])
-    else:
-        found = [message for message in found if has_key(message, topic, key)]
-    if not found:
-        text = "query message by key finished, but no message."
-        raise MQClientError(text, ResponseCode.NO_MESSAGE)
-    return found
-
-
-def has_key(message: MessageExt, topic: str, key: str) -> bool:
-    """The index knows hashes only."""
-    return message.topic == topic and key in (message.keys or "").split(KEY_SEPARATOR)
-
-
-def oldest(messages: list[MessageExt]) -> list[MessageExt]:
-    """The first copy stored: Java shows only this one."""
-    return sorted(messages, key=lambda message: message.store_timestamp)[:1]
+    return await query_brokers(admin.api, await admin.addresses_of(topic), header)
 
 
 async def query_message_by_uniq_key(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from minimq.client.admin.namesrv_admin_api import NamesrvAdminAPI
 from minimq.client.consumer.pull_result import PullResult, decode_result, process_pull_response
-from minimq.client.mq_client_api import make_request
+from minimq.client.mq_client_api import ANSWER_PATIENCE, make_request
 from minimq.common.message import MessageExt
 from minimq.common.message_queue import MessageQueue
 from minimq.common.mix_all import TOOLS_CONSUMER_GROUP
@@ -18,13 +18,10 @@ from minimq.common.sys_flag import PullSysFlag
 from minimq.protocol import body, client_body, config_body, headers
 from minimq.protocol.json_body import load_object
 from minimq.protocol.language_code import LanguageCode
-from minimq.protocol.message_codec import decode_message, decode_messages
+from minimq.protocol.message_codec import decode_message
 from minimq.protocol.request_code import RequestCode
 from minimq.protocol.response_code import ResponseCode
 from minimq.protocol.subscription_data import SUB_ALL, SubscriptionData
-
-ANSWER_PATIENCE = 3
-"""Times the usual time-out for what a broker asks of a client or looks up in its index."""
 
 
 @dataclass(slots=True)
@@ -37,21 +34,6 @@ class ClusterAclVersionInfo:
 
 class MQAdminAPI(NamesrvAdminAPI):
     # -- topics and groups -----------------------------------------------------------------------
-
-    async def create_topic(
-        self, address: str, default_topic: str, config: config_body.TopicConfig
-    ) -> None:
-        header = headers.CreateTopicRequestHeader(
-            topic=config.topic_name,
-            default_topic=default_topic,
-            read_queue_nums=config.read_queue_nums,
-            write_queue_nums=config.write_queue_nums,
-            perm=config.perm,
-            topic_filter_type=config.topic_filter_type,
-            topic_sys_flag=config.topic_sys_flag,
-            order=config.order,
-        )
-        await self.ask(address, RequestCode.UPDATE_AND_CREATE_TOPIC, header)
 
     async def delete_topic_in_broker(self, address: str, topic: str) -> None:
         header = headers.DeleteTopicRequestHeader(topic=topic)
@@ -209,15 +191,6 @@ class MQAdminAPI(NamesrvAdminAPI):
     async def view_message_at(self, address: str, commit_log_offset: int) -> MessageExt:
         record = await self.view_message(address, commit_log_offset)
         return decode_message(record)
-
-    async def query_message(
-        self, address: str, header: headers.QueryMessageRequestHeader
-    ) -> list[MessageExt]:
-        """What the index finds, other keys with the same hash among it."""
-        request = make_request(RequestCode.QUERY_MESSAGE, header)
-        timeout = self._timeout_millis * ANSWER_PATIENCE
-        answer = await self.remoting_client.invoke(address, request, timeout)
-        return decode_messages(answer.body) if answer.code == ResponseCode.SUCCESS else []
 
     async def pull_message(
         self, address: str, mq: MessageQueue, offset: int, max_nums: int, group: str = ""

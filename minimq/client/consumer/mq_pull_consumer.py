@@ -178,15 +178,6 @@ class DefaultMQPullConsumer(PullingConsumer, PullConsumerConfig):
         group, maximum = self.consumer_group, self.max_reconsume_times
         await send_message_back(self.instance, group, message, delay_level, broker, maximum)
 
-    async def max_offset(self, mq: MessageQueue) -> int:
-        return await self.admin.max_offset(self.wrap(mq))
-
-    async def min_offset(self, mq: MessageQueue) -> int:
-        return await self.admin.min_offset(self.wrap(mq))
-
-    async def search_offset(self, mq: MessageQueue, timestamp: int) -> int:
-        return await self.admin.search_offset(self.wrap(mq), timestamp)
-
     def queue_snapshots(self) -> list[dict[str, Any]]:
         return [
             {"topic": mq.topic, "broker_name": mq.broker_name, "queue_id": mq.queue_id,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minimq.client.client_life import ClientLife
 from minimq.client.consumer.consumer_config import PushConsumerConfig, check_config
 from minimq.client.consumer.listener import (
     ConcurrentListener,
@@ -21,6 +20,7 @@ from minimq.client.consumer.message_selector import MessageSelector
 from minimq.client.consumer.mq_push_consumer_impl import MQPushConsumerImpl
 from minimq.client.consumer.offset_store import OffsetStore
 from minimq.client.hook import ConsumeMessageHook, FilterMessageHook
+from minimq.client.mq_admin_face import MQAdminFace
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
 from minimq.client.producer.mq_producer import make_trace_dispatcher
@@ -46,7 +46,7 @@ Listener = (
 SUB_CHANGED = "MQClientFactoryScheduledThread"
 
 
-class DefaultMQPushConsumer(ClientLife, PushConsumerConfig):
+class DefaultMQPushConsumer(MQAdminFace, PushConsumerConfig):
     """Subscribe, register a listener, start."""
 
     def __init__(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from minimq.client.client_config import ClientConfig
-from minimq.client.client_life import ClientLife
 from minimq.client.consumer.allocate_message_queue_strategy import (
     AllocateMessageQueueAveragely,
     AllocateMessageQueueStrategy,
@@ -20,13 +19,12 @@ from minimq.client.consumer.offset_store import OffsetStore, make_offset_store
 from minimq.client.consumer.pull_api_wrapper import PullAPIWrapper
 from minimq.client.consumer.rebalance import RebalanceImpl
 from minimq.client.consumer.subscribed import Subscribed
-from minimq.client.mq_admin import MQAdmin
+from minimq.client.mq_admin_face import MQAdminFace
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
 from minimq.client.producer.validators import (
     check_choice,
     check_group_is_not,
-    check_message_queue,
 )
 from minimq.client.service_state import ServiceState, make_sure_can_start, make_sure_state_ok
 from minimq.common.host import Host
@@ -58,7 +56,7 @@ class PullingConsumerConfig(ClientConfig):
     """How members divide the queues; all must use the same."""
 
 
-class PullingConsumer(Subscribed, ClientLife, PullingConsumerConfig):
+class PullingConsumer(Subscribed, MQAdminFace, PullingConsumerConfig):
     who: ClassVar[str]
     """As Java's errors name this kind."""
     consume_type = ConsumeType.CONSUME_ACTIVELY
@@ -162,19 +160,10 @@ class PullingConsumer(Subscribed, ClientLife, PullingConsumerConfig):
 
     # -- queues ----------------------------------------------------------------------------------
 
-    @property
-    def admin(self) -> MQAdmin:
-        return MQAdmin(self.instance)
-
     async def queues_of(self, topic: str) -> list[MessageQueue]:
         """Every queue of the topic that may be read, under the name that the user gave it."""
         queues = await self.admin.fetch_subscribe_message_queues(self.with_namespace(topic))
         return [mq._replace(topic=topic) for mq in queues]
-
-    def wrap(self, mq: MessageQueue) -> MessageQueue:
-        """The user's name of a queue → ours."""
-        check_message_queue(mq)
-        return mq._replace(topic=self.with_namespace(mq.topic))
 
     def snapshot(self) -> dict[str, Any]:
         return {

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from minimq.client.client_config import ClientConfig
-from minimq.client.client_life import ClientLife
 from minimq.client.hook import CheckForbiddenHook, EndTransactionHook, SendMessageHook
+from minimq.client.mq_admin_face import MQAdminFace
 from minimq.client.mq_client_instance import MQClientInstance
 from minimq.client.mq_client_manager import MQClientManager, default_host
 from minimq.client.producer.async_send import SendCallback
@@ -38,7 +38,7 @@ TRACE_SEND_TIMEOUT_MILLIS = 5_000
 TRACE_MESSAGE_SIZE_MAX = 128_000
 
 
-class DefaultMQProducer(ClientLife, ProducerConfig):
+class DefaultMQProducer(MQAdminFace, ProducerConfig):
     """`async with DefaultMQProducer("shop", namesrv_addr="127.0.0.1:9876") as producer: …`"""
 
     def __init__(
