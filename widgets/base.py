@@ -18,6 +18,7 @@ import anywidget
 import traitlets
 
 from widgets import assets
+from widgets.echo import Echo
 from widgets.ticker import CALM_HZ, SVG_HZ, TEXT_HZ, TICKER, Hub
 from widgets.view.numbers import clock, duration, many
 from widgets.view.parts import Block, Parts, block, plain_text
@@ -26,7 +27,6 @@ from widgets.view.roster import RosterModel
 from widgets.view.sentences import say
 
 SOURCE_LINES_MAX = 120
-BEAT_SECONDS = 1.5
 PAGE_TRAITS = ("visible", "width", "reduced", "paused", "slow")
 """What the page tells of itself."""
 
@@ -85,7 +85,8 @@ class View(anywidget.AnyWidget):
             self.hub.want_frames()
         self.roster: RosterModel = self.hub.model("roster", RosterModel)
         self._painted_seconds = 0.0
-        self._picture_seconds = self._words_seconds = self._beat_seconds = -1e9
+        self._picture_seconds = self._words_seconds = -1e9
+        self._echo = Echo()
         self._stands: tuple[int, int] | None = None
         self.on_msg(self._message)
         self.observe(self._shown, ["visible", "width", "reduced"])
@@ -125,6 +126,9 @@ class View(anywidget.AnyWidget):
 
     # -- painting -----------------------------------------------------------------------------
     def due(self, now_seconds: float) -> bool:
+        if self._echo.behind(now_seconds):
+            self._send_beat(now_seconds)
+            return False
         hz = self.hz
         if self.reduced or not self.hub.busy:
             hz = min(hz, CALM_HZ)
@@ -148,9 +152,12 @@ class View(anywidget.AnyWidget):
             self._paint_state(now)
             if not self.paused:
                 self._paint_picture(now, seconds)
-            if self.visible and seconds - self._beat_seconds > BEAT_SECONDS:
-                self._beat_seconds = seconds
-                self.beats, self.beat = True, self.beat + 1
+            if self.visible:
+                self._send_beat(seconds)
+
+    def _send_beat(self, seconds: float) -> None:
+        if self._echo.due(seconds):
+            self.beats, self.beat = True, self._echo.beat(seconds)
 
     def _paint_picture(self, now: int, seconds: float) -> None:
         if seconds - self._words_seconds > 0.9 / TEXT_HZ:
@@ -241,7 +248,11 @@ class View(anywidget.AnyWidget):
     def _message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         TICKER.wake()
         match content.get("do"):
+            case "seen":
+                self._echo.answered(content.get("beat"))
             case "trait" if content.get("trait") in PAGE_TRAITS:
+                if content["trait"] == "visible":
+                    self._echo.page_opened()
                 self.set_trait(content["trait"], content["value"])
             case "source":
                 self.source = source_text(self.source_of, self.java)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from widgets import (
     RouteView,
     StoreXray,
 )
+from widgets.echo import BEAT_SECONDS, BEHIND_SECONDS, REPEAT_SECONDS, Echo
 from widgets.ticker import TICKER, VIEWS_MAX, Hub, Ticker
 from widgets.view.parts import pack_frame, unpack_frame
 
@@ -148,6 +150,53 @@ def test_only_a_view_that_needs_frames_asks_for_them() -> None:
     assert asked == [(True, False), (False, False), (True, True)]
     for view in views:
         view.close()
+
+
+def test_who_waits_for_the_page_is_behind_until_the_newest_beat_is_answered() -> None:
+    echo = Echo()
+    assert echo.due(0.0)
+    assert echo.beat(0.0) == 1
+    assert not echo.behind(60.0), "a page that never answered is not waited for"
+    echo.answered(1)
+    echo.beat(100.0)
+    assert not echo.behind(100.0 + BEHIND_SECONDS)
+    assert echo.behind(100.1 + BEHIND_SECONDS)
+    assert not echo.due(100.1 + BEAT_SECONDS)
+    assert echo.due(100.1 + REPEAT_SECONDS), "its answer may be lost"
+    assert echo.beat(100.1 + REPEAT_SECONDS) == 3
+    echo.answered(2)
+    assert echo.behind(100.2 + REPEAT_SECONDS), "an answer to the first of two"
+    echo.answered(3)
+    assert not echo.behind(200.0)
+
+
+def test_a_page_that_is_behind_gets_beats_alone_until_it_answers() -> None:
+    cluster, now = FakeCluster().play(EVENTS, 6), time.monotonic()
+    view = RebalanceView(cluster)
+    view.set_trait("visible", True)
+    view._message(view, {"do": "seen", "beat": view.beat}, [])
+    late = now + BEAT_SECONDS
+    view._send_beat(late + 1)
+    answered, frame = view.beat - 1, view.frame
+    cluster.play(EVENTS, 12)
+    for tenth in range(21, 60):
+        assert not view.due(late + tenth / 10)
+    assert view.frame == frame
+    assert view.beat == answered + 2
+    view._message(view, {"do": "seen", "beat": view.beat}, [])
+    assert view.due(late + 6)
+    view.close()
+
+
+def test_another_page_is_not_held_up_by_what_the_first_left_unanswered() -> None:
+    view = RebalanceView(FakeCluster().play(EVENTS, 6))
+    view.set_trait("visible", True)
+    view._message(view, {"do": "seen", "beat": view.beat}, [])
+    view._send_beat(time.monotonic() + 10)
+    assert not view.due(time.monotonic() + 12)
+    view._message(view, {"do": "trait", "trait": "visible", "value": True}, [])
+    assert view.due(time.monotonic() + 12)
+    view.close()
 
 
 def test_old_hidden_views_make_room() -> None:

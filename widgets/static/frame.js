@@ -219,6 +219,8 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
       drawWords();
     }
   };
+  // What was sent before this beat is handled: the kernel paints on (echo.py).
+  const echo = () => send({do: 'seen', beat: model.get('beat')});
   const events = [
     ['change:words', drawWords],
     ['change:state', drawWords],
@@ -226,6 +228,7 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
     ['change:timers', drawWords],
     ['change:source', drawTwin],
     ['change:beat', beat],
+    ['change:beat', echo],
     ['change:words', beat],
     ['change:frame', beat],
     ['change:picture', beat],

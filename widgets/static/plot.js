@@ -1,4 +1,6 @@
 // A plotly picture fed by binary frames: plotly draws data, an SVG on the same axes draws words.
+const SLOW_MS = 60,
+  QUICK_MS = 40;
 async function plotlyLibrary() {
   for (let i = 0; i < 600; i++) {
     if (globalThis.Plotly) return globalThis.Plotly;
@@ -185,6 +187,15 @@ function plotPart(model, host, root, send) {
     }
     over.setAttribute('aria-label', model.get('words')?.plain ?? '');
   };
+  // Asked once, not with each picture: the kernel's answer stands behind the pictures in the queue.
+  const askForFewer = () => {
+    const sent = (model.mqSent ??= {}),
+      asked = sent.slow ?? model.get('slow') ?? false,
+      slow = drawCost > (asked ? QUICK_MS : SLOW_MS);
+    if (slow === asked) return;
+    sent.slow = slow;
+    model.send({do: 'trait', trait: 'slow', value: slow});
+  };
   const draw = async () => {
     state = 1;
     await new Promise(requestAnimationFrame);
@@ -202,8 +213,7 @@ function plotPart(model, host, root, send) {
       if (!gone) console.error(`plot: ${error.stack ?? error}`); // the next frame draws anew
     }
     drawCost = 0.8 * drawCost + 0.2 * (performance.now() - started);
-    if (drawCost > 60 !== model.get('slow'))
-      model.send({do: 'trait', trait: 'slow', value: drawCost > 60}); // ask for fewer frames
+    askForFewer();
     const again = state === 2;
     state = 0;
     if (again) draw();

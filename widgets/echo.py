@@ -1,0 +1,49 @@
+"""Whether the page keeps up: it answers each beat, and who waits for an answer paints no more.
+
+JupyterLab queues what a kernel sends without a bound. A page on a loaded machine handled less than
+came: after some minutes its pictures were minutes old, and the queue grew by megabytes a minute.
+"""
+
+from __future__ import annotations
+
+BEAT_SECONDS = 1.5
+BEHIND_SECONDS = 1.0
+"""Pictures are painted for so long after a beat that the page has not answered yet."""
+REPEAT_SECONDS = 3.0
+"""An answer may be lost with its connection: then the beat comes again."""
+
+
+class Echo:
+    """The beats of one view and their answers; a page that never answered is not waited for."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._answers = self._waits = False
+        self._first_seconds = self._newest_seconds = -1e9
+
+    def behind(self, now_seconds: float) -> bool:
+        """An answer is missing for long: what is painted now would only queue."""
+        late = now_seconds - self._first_seconds > BEHIND_SECONDS
+        return self._answers and self._waits and late
+
+    def due(self, now_seconds: float) -> bool:
+        """It is time for a beat."""
+        pause = REPEAT_SECONDS if self._answers and self._waits else BEAT_SECONDS
+        return now_seconds - self._newest_seconds > pause
+
+    def beat(self, now_seconds: float) -> int:
+        """The number of the beat that is sent now."""
+        if not self._waits:
+            self._waits, self._first_seconds = True, now_seconds
+        self._newest_seconds = now_seconds
+        self.number += 1
+        return self.number
+
+    def answered(self, number: object) -> None:
+        """The page has handled all that was sent before the beat of this number."""
+        if number == self.number:
+            self._answers, self._waits = True, False
+
+    def page_opened(self) -> None:
+        """A page shows the view anew: what another one did not answer is forgotten."""
+        self._waits = False
