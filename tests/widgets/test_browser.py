@@ -97,6 +97,15 @@ def test_no_words_collide_or_leave_their_picture(lab_page, width) -> None:
     assert {name: words for name, words in found.items() if words} == {}
 
 
+def test_the_sentence_of_owners_comes_before_what_is_asked_beside(lab_page) -> None:
+    """So that picture and sentence are in one window of 1280 x 720."""
+    rebalance = view(lab_page, "RebalanceView")
+    said = rebalance.locator(".mq-say").bounding_box()
+    beside = rebalance.locator(".mq-below .mq-beside")
+    assert "what if there were" in beside.inner_text()
+    assert said["y"] + said["height"] <= beside.bounding_box()["y"]
+
+
 def test_the_theme_decides_the_tokens(lab_page) -> None:
     dark = view(lab_page, "RebalanceView").evaluate("root => root.classList.contains('mq-dark')")
     assert dark == is_dark(lab_page)

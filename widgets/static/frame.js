@@ -41,7 +41,25 @@ function watchTheme(root) {
   };
 }
 
-// parts: [{make: (model, host, root, send) => cleanup, wide?: bool}]
+// How a pane looks and whether its buttons work, by the state of the view.
+function wear(pane, kind) {
+  pane.hidden = kind === 'starting';
+  pane.style.display = pane.hidden ? 'none' : '';
+  pane.classList.toggle('mq-veil', kind === 'gone' || kind === 'error');
+  pane.classList.toggle('mq-faint', kind === 'empty');
+  pane.querySelectorAll('button,input,select').forEach(b => {
+    if (kind === 'gone') {
+      b.mqWas ??= b.disabled;
+      b.disabled = true;
+    } else if (b.mqWas !== undefined) {
+      b.disabled = b.mqWas;
+      delete b.mqWas;
+    }
+  });
+}
+
+// parts: [{make: (model, host, root, send) => cleanup, wide?: bool, below?: bool}]; what stands
+// below follows the sentence, so that picture and sentence fit a projector together.
 function openView(model, el, parts, {bare = false, even = false} = {}) {
   const root = html('div', {class: 'minimq', 'data-lm-suppress-shortcuts': 'true'}),
     send = message => model.send(message),
@@ -60,7 +78,8 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
     badges = html('span', {class: 'mq-badges', style: 'display:flex;gap:6px'});
   const head = html('div', {class: 'mq-head'}, title, badges);
   const stateHost = html('div', {class: 'mq-state'}),
-    body = html('div', {class: 'mq-body'});
+    body = html('div', {class: 'mq-body'}),
+    below = html('div', {class: 'mq-below'});
   const say = html('div', {class: 'mq-say'}),
     heard = html('div', {class: 'mq-heard', role: 'status', 'aria-live': 'polite'});
   const code = html('code', {class: 'mq-code', style: 'background:none'}),
@@ -78,7 +97,7 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
     ),
   );
   const foot = html('div', {class: 'mq-foot'}, ...links, code);
-  root.append(head, stateHost, body, say, heard, foot, twin);
+  root.append(head, stateHost, body, say, heard, below, foot, twin);
   if (bare) {
     head.remove();
     say.remove();
@@ -184,26 +203,14 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
         ? [html('div', {class: 'mq-error'}, html('code', {}, state.error[0]), state.error[1] ?? '')]
         : []),
     ]);
-    body.hidden = state.kind === 'starting';
-    body.style.display = body.hidden ? 'none' : '';
-    body.classList.toggle('mq-veil', state.kind === 'gone' || state.kind === 'error');
-    body.classList.toggle('mq-faint', state.kind === 'empty');
-    body.querySelectorAll('button,input,select').forEach(b => {
-      if (state.kind === 'gone') {
-        b.mqWas ??= b.disabled;
-        b.disabled = true;
-      } else if (b.mqWas !== undefined) {
-        b.disabled = b.mqWas;
-        delete b.mqWas;
-      }
-    });
+    [body, below].forEach(pane => wear(pane, state.kind));
     root.dataset.state = state.kind;
     drawTwin();
     speak();
   };
   for (const part of parts) {
     const host = html('div', {class: part.cls ?? '', style: part.wide ? 'grid-column:1/-1' : null});
-    body.append(host);
+    (part.below ? below : body).append(host);
     cleanups.push(part.make(model, host, root, send));
   }
   body.classList.toggle(

@@ -6,7 +6,7 @@ export default {
       {
         make: stack(blocksPart('then'), blocksPart('asked'), blocksPart('dry')),
         cls: 'mq-beside',
-        wide: true,
+        below: true,
       },
       {make: keyPart, wide: true},
     ]);
