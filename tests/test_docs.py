@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from minimq.telemetry import catalog
 from minimq.telemetry.catalog import BY_NAME
+from minimq.telemetry.event import EventType
+from tests.helpers.sources import files, tree
 
 ROOT = Path(__file__).parents[1]
 PAGES = runpy.run_path(str(ROOT / "docs" / "reference.py"))["PAGES"]
@@ -24,9 +29,33 @@ def test_a_reference_page_says_what_the_code_says(name):
 
 
 def test_every_setting_and_every_event_has_its_sentence():
-    page = PAGES["configuration.md"]()
-    silent = re.findall(r"^\| `(\w+)` \|[^|]*\|\s*\|$", page, re.MULTILINE)
-    assert silent == []
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|[^|]*\|\s*\|$", page, re.MULTILINE) == []
+    page = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w.]+)` \|[^|]*\| (\S[^|]*\.) \|", page, re.MULTILINE)
+    assert [name for name, _ in rows] == list(BY_NAME)
+
+
+def test_every_event_of_the_catalogue_is_emitted_somewhere():
+    events = {name for name, value in vars(catalog).items() if isinstance(value, EventType)}
+    assert len(events) == len(BY_NAME)
+    used = {name for path in files("minimq", suffix=".py") for name in handed_on(tree(path))}
+    assert sorted(events - used) == []
+
+
+def handed_on(node: ast.AST) -> Iterator[str]:
+    """`catalog.SOME_EVENT`, but not to ask for its name or its number."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Attribute) and isinstance(child.value, ast.Name):
+            if child.value.id == "catalog" and not isinstance(node, ast.Attribute):
+                yield child.attr
+        else:
+            yield from handed_on(child)
+
+
+def test_an_event_that_is_only_compared_is_not_taken_for_emitted():
+    code = "emit(catalog.A, 1)\nif event.name == catalog.B.name: pass\nx = {1: catalog.C}"
+    assert list(handed_on(ast.parse(code))) == ["A", "C"]
 
 
 @pytest.mark.parametrize("name", PROSE)

@@ -434,9 +434,6 @@ NODE_REMOVED = state("node.removed", "A dead process was taken off the map.", "n
 NODE_MEMORY = gauge("node.memory", "Memory of a process.", "node | pss_kib")
 LINK_CUT = state("link.cut", "A cable was cut between two processes.", "node peer direction")
 LINK_HEALED = state("link.healed", "A cable was mended.", "node peer")
-LINK_CHANGED = state(
-    "link.changed", "Delay or loss on a link was set.", "node peer delay_millis drop"
-)
 PACE_CHANGED = state("cluster.pace", "The time dial moved.", "factor")
 CLUSTER_READY = state("cluster.ready", "All first processes serve.", "millis")
 CLUSTER_RESET = state("cluster.reset", "Everything was ended and its folder removed.")
