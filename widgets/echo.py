@@ -14,21 +14,21 @@ REPEAT_SECONDS = 3.0
 
 
 class Echo:
-    """The beats of one view and their answers; a page that never answered is not waited for."""
+    """The beats of one view and their answers; what no page has opened is not waited for."""
 
     def __init__(self) -> None:
         self.number = 0
-        self._answers = self._waits = False
+        self._opened = self._waits = False
         self._first_seconds = self._newest_seconds = -1e9
 
     def behind(self, now_seconds: float) -> bool:
         """An answer is missing for long: what is painted now would only queue."""
         late = now_seconds - self._first_seconds > BEHIND_SECONDS
-        return self._answers and self._waits and late
+        return self._opened and self._waits and late
 
     def due(self, now_seconds: float) -> bool:
         """It is time for a beat."""
-        pause = REPEAT_SECONDS if self._answers and self._waits else BEAT_SECONDS
+        pause = REPEAT_SECONDS if self._opened and self._waits else BEAT_SECONDS
         return now_seconds - self._newest_seconds > pause
 
     def beat(self, now_seconds: float) -> int:
@@ -42,8 +42,8 @@ class Echo:
     def answered(self, number: object) -> None:
         """The page has handled all that was sent before the beat of this number."""
         if number == self.number:
-            self._answers, self._waits = True, False
+            self._waits = False
 
     def page_opened(self) -> None:
-        """A page shows the view anew: what another one did not answer is forgotten."""
-        self._waits = False
+        """A page shows the view: what another one did not answer is forgotten."""
+        self._opened, self._waits = True, False

@@ -156,24 +156,25 @@ def test_who_waits_for_the_page_is_behind_until_the_newest_beat_is_answered() ->
     echo = Echo()
     assert echo.due(0.0)
     assert echo.beat(0.0) == 1
-    assert not echo.behind(60.0), "a page that never answered is not waited for"
-    echo.answered(1)
+    assert not echo.behind(60.0), "no page is there"
+    assert echo.beat(60.0) == 2
+    echo.page_opened()
     echo.beat(100.0)
     assert not echo.behind(100.0 + BEHIND_SECONDS)
     assert echo.behind(100.1 + BEHIND_SECONDS)
     assert not echo.due(100.1 + BEAT_SECONDS)
     assert echo.due(100.1 + REPEAT_SECONDS), "its answer may be lost"
-    assert echo.beat(100.1 + REPEAT_SECONDS) == 3
-    echo.answered(2)
-    assert echo.behind(100.2 + REPEAT_SECONDS), "an answer to the first of two"
+    assert echo.beat(100.1 + REPEAT_SECONDS) == 4
     echo.answered(3)
+    assert echo.behind(100.2 + REPEAT_SECONDS), "an answer to the first of two"
+    echo.answered(4)
     assert not echo.behind(200.0)
 
 
 def test_a_page_that_is_behind_gets_beats_alone_until_it_answers() -> None:
     cluster, now = FakeCluster().play(EVENTS, 6), time.monotonic()
     view = RebalanceView(cluster)
-    view.set_trait("visible", True)
+    view._message(view, {"do": "trait", "trait": "visible", "value": True}, [])
     view._message(view, {"do": "seen", "beat": view.beat}, [])
     late = now + BEAT_SECONDS
     view._send_beat(late + 1)
@@ -190,7 +191,7 @@ def test_a_page_that_is_behind_gets_beats_alone_until_it_answers() -> None:
 
 def test_another_page_is_not_held_up_by_what_the_first_left_unanswered() -> None:
     view = RebalanceView(FakeCluster().play(EVENTS, 6))
-    view.set_trait("visible", True)
+    view._message(view, {"do": "trait", "trait": "visible", "value": True}, [])
     view._message(view, {"do": "seen", "beat": view.beat}, [])
     view._send_beat(time.monotonic() + 10)
     assert not view.due(time.monotonic() + 12)
