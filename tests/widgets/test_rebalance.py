@@ -220,6 +220,15 @@ def test_two_rules_that_meet_leave_a_queue_to_nobody_and_the_sentence_says_so(vi
     assert view.sentence.endswith("Nobody owns b·0.")
 
 
+def test_three_who_own_one_queue_are_counted_as_three(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    script.at(4.5).ready("consumer-3", "consumer", 50_003).client("consumer-3")
+    script.at(5.0).takes("consumer-2", "a0").takes("consumer-3", "a0")
+    view = view_of(RebalanceView, script.done(), 7.0)
+    assert view.sentence.startswith("a·0 has 3 owners: 2.0 s so far.")
+
+
 def test_a_broker_that_comes_back_is_a_cause(view_of) -> None:
     script = Script()
     cluster_starts(script)

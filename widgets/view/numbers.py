@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def owners(count: int) -> str:
+    """two owners, 3 owners: of a queue that has more than one."""
+    return "two owners" if count == 2 else f"{count} owners"
+
+
 def duration(micros: float) -> str:
     """0.43 ms, 44 ms, 5.6 s, 113 s, 4 min 5 s."""
     millis = micros / 1000

@@ -161,7 +161,7 @@ def span_marks(
         word = "nobody"
     else:
         marks = [{"k": "rect", **box, "line": "@ink", "w": 2, "frame": True, "least": 3}]
-        word = "two owners"
+        word = numbers.owners(len(span.owners))
     if now is not None:
         marks.append({**tag, "t": f"{word} {numbers.duration(span.length(now))}{more}"})
     return marks

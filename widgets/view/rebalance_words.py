@@ -157,8 +157,10 @@ def open_spans_sentence(
     words = verdict[0].upper() + verdict[1:] + "."
     if idle := [q for q in picture.model.queues if picture.ownership.nobody_owns(q)]:
         words += clause("rebalance.idle", queues=queue_span(idle))
+    owners = numbers.owners(max(len(span.owners) for _, span in spans))
+    duration = numbers.duration(length)
     return say(
-        "rebalance.twice", queues=queues, have=have, length=numbers.duration(length), verdict=words
+        "rebalance.twice", queues=queues, have=have, owners=owners, length=duration, verdict=words
     )
 
 

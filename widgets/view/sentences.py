@@ -32,7 +32,7 @@ SENTENCES: dict[str, str] = {
     "rebalance.woke": "{who} woke up{believing}. {effects}{again} Now {owners}.",
     "rebalance.broker": "{who} {what}. {effects} Now {owners}.",
     "rebalance.unowned": "Nobody owns **{queues}**: {length} so far. {owners}.",
-    "rebalance.twice": "**{queues}** {have} two owners: {length} so far. {verdict}",
+    "rebalance.twice": "**{queues}** {have} {owners}: {length} so far. {verdict}",
     "rebalance.idle": " Nobody owns **{queues}**.",
     "effect.none": "No queue was without an owner. ",
     "effect.gap": "**{queues}** had no owner for **{length}**. ",
