@@ -1,19 +1,29 @@
 """Accept connections and serve their requests.
 
 Java:    remoting.netty.NettyRemotingServer
+Differs: Java takes any number of connections. Here one too many learns so from the answer to its
+         first request, and is closed.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from minimq.common.host import Host, Listener
+from minimq.protocol.remoting_command import RemotingCommand
+from minimq.protocol.response_code import ResponseCode
 from minimq.remoting.connection import Connection
 from minimq.remoting.housekeeping import ConnectionScanService
-from minimq.remoting.request_dispatcher import RequestDispatcher
+from minimq.remoting.request_dispatcher import ProcessorQueue, RequestDispatcher
+from minimq.telemetry import catalog
 
 CONNECTIONS_MAX = 16_384
-"""Connections that one server keeps; one more is closed at once."""
+"""Connections that one server keeps; one more gets one answer and is closed."""
+REFUSED_MAX = 128
+"""Connections too many that may still ask, to be told; those beyond are closed at once."""
+REFUSED_MILLIS = 3_000
+"""How long one of them has to ask."""
 
 
 class RemotingServer:
@@ -32,6 +42,9 @@ class RemotingServer:
         self.address = ""
         self._on_closed = on_closed
         self._connections_max = connections_max
+        self._refused: dict[Connection, asyncio.TimerHandle] = {}
+        self._refusing = RequestDispatcher(host)
+        self._refusing.register_default(self._refuse, ProcessorQueue("RefusedConnections"))
         self._listener: Listener | None = None
         self._scan = ConnectionScanService(host, lambda: self.connections)
 
@@ -63,13 +76,35 @@ class RemotingServer:
     def _accept(self) -> Connection:
         return _ServerConnection(self)
 
-    def admit(self, connection: Connection) -> None:
-        if len(self.connections) >= self._connections_max:
-            connection.close(f"more than {self._connections_max} connections")
+    def admit(self, connection: Connection) -> RequestDispatcher:
+        """Who shall serve it."""
+        full = len(self.connections) - len(self._refused) >= self._connections_max
         self.connections.add(connection)
+        if not full:
+            return self.dispatcher
+        if len(self._refused) < REFUSED_MAX:
+            seconds = self.host.pace.timeout_millis(REFUSED_MILLIS) / 1_000
+            close = asyncio.get_running_loop().call_later
+            self._refused[connection] = close(seconds, connection.close, self._too_many)
+        else:
+            connection.close(self._too_many)
+        return self._refusing
+
+    def _refuse(self, connection: Connection, request: RemotingCommand) -> RemotingCommand:
+        emit = self.host.recorder.emit
+        emit(catalog.REQUEST_REJECTED, "remoting", connection.peer, request.code, "connections")
+        asyncio.get_running_loop().call_soon(connection.close, self._too_many)  # after the answer
+        remark = f"[OVERLOAD]{self._too_many}: close some, or try later"
+        return request.create_response(ResponseCode.SYSTEM_BUSY, remark)
+
+    @property
+    def _too_many(self) -> str:
+        return f"more than {self._connections_max} connections"
 
     def forget(self, connection: Connection, reason: str) -> None:
         self.connections.discard(connection)
+        if connection in self._refused:
+            self._refused.pop(connection).cancel()
         self._on_closed(connection, reason)
 
 
@@ -80,4 +115,4 @@ class _ServerConnection(Connection):
 
     def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
         super().connection_made(transport)
-        self._server.admit(self)
+        self._dispatcher = self._server.admit(self)
