@@ -39,17 +39,20 @@ class Controls:
         self.errors: dict[str, str] = {}
         self.group: str | None = None
         """New consumers join the group that the others are in."""
-        self._work_millis: float | None = None
-        """What the dial was set to; before that, what the newest call said."""
+        self._dial: tuple[float, int] | None = None
+        """What the dial was set to, and when the newest call known then had ended."""
         self._calls: dict[tuple[str, str], tuple[Any, float]] = {}
 
     @property
     def work_millis(self) -> float:
-        """How long listeners take, as far as anybody said."""
-        if self._work_millis is not None:
-            return self._work_millis
-        told = (WORK_SAID.search(action.line) for action in reversed(self.roster.actions))
-        return next((float(found[1]) for found in told if found), DEFAULT_WORK_MILLIS)
+        """How long listeners take: what was said last, by the dial or by a call."""
+        dial, after = self._dial or (DEFAULT_WORK_MILLIS, -1)
+        calls = [call for (verb, _), (call, _) in self._calls.items() if verb == "set_work_millis"]
+        if any(_running(call) for call in calls):
+            return dial  # an older move's call may end first
+        newer = (x.line for x in reversed(self.roster.actions) if x.at_micros > after)
+        told = (WORK_SAID.search(line) for line in newer)
+        return next((float(found[1]) for found in told if found), dial)
 
     def handle(self, message: Mapping[str, Any]) -> bool:
         """Do what a button says; False when the message is for somebody else."""
@@ -67,11 +70,7 @@ class Controls:
             case "rate":
                 self._start("set_rate", "", [message["node"], float(message["value"])])
             case "work":
-                self._work_millis = float(message["value"])
-                for person in self.roster.consumers():
-                    if person.really != "dead":
-                        args = [person.node, self.work_millis]
-                        self._start("set_work_millis", person.node, args)
+                self._set_work(float(message["value"]))
             case _:
                 return False
         return True
@@ -105,6 +104,12 @@ class Controls:
             self.errors[node or "cluster"] = f"{type(error).__name__}: {error}"
             return
         self._calls[key] = (call, time.monotonic())
+
+    def _set_work(self, millis: float) -> None:
+        self._dial = (millis, max((x.at_micros for x in self.roster.actions), default=-1))
+        for person in self.roster.consumers():
+            if person.really != "dead":
+                self._start("set_work_millis", person.node, [person.node, millis])
 
     def _set_pace(self, factor: float) -> None:
         self.cluster.pace = factor

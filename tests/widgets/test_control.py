@@ -47,6 +47,36 @@ def test_the_listener_dial_stands_where_the_newest_call_put_it(view_of) -> None:
     assert view_of(ControlPanel, script.done(), 3.5).control["dials"]["work_millis"] == 40
 
 
+def test_the_listener_dial_stands_where_it_was_moved_until_a_newer_call(view_of) -> None:
+    view = view_of(ControlPanel, EVENTS, 19.3)
+
+    def tell(at: float, line: str) -> float:
+        script = Script().at(at).emit("cluster", "cluster.action", line=line, millis=1)
+        view.cluster.events.events += script.done()
+        view.refresh()
+        return view.control["dials"]["work_millis"]
+
+    def move(value: float) -> float:
+        view._message(view, {"do": "work", "value": value}, [])
+        return view.control["dials"]["work_millis"]
+
+    view.cluster.at_seconds = 60.0
+    assert tell(20.0, 'cluster.set_work_millis("consumer-1", 40)') == 40
+    gate = threading.Event()
+    view.cluster.block = lambda: gate.wait(10)
+    assert move(250) == 250
+    assert tell(21.0, 'cluster.set_work_millis("consumer-1", 100)') == 250, "its calls run"
+    gate.set()
+    wait_for(lambda: not view.controls.pending())
+    assert tell(22.0, 'cluster.set_work_millis("consumer-1", 250)') == 250
+    assert tell(23.0, 'cluster.pause("consumer-1")') == 250
+    assert tell(24.0, 'cluster.set_work_millis("consumer-1", 7)') == 7
+    assert move(80) == 80
+    wait_for(lambda: not view.controls.pending())
+    view.refresh()
+    assert view.control["dials"]["work_millis"] == 80, "older calls do not take it back"
+
+
 def test_a_panel_alone_speaks_of_no_plot(view_of) -> None:
     assert "plot" not in view_of(ControlPanel, story(), 0.5).sentence
 
