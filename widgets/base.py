@@ -249,7 +249,7 @@ class View(anywidget.AnyWidget):
         TICKER.wake()
         match content.get("do"):
             case "seen":
-                self._echo.answered(content.get("beat"))
+                self._echo.answered(int(content["beat"]))
             case "trait" if content.get("trait") in PAGE_TRAITS:
                 if content["trait"] == "visible":
                     self._echo.page_opened()

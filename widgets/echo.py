@@ -9,15 +9,13 @@ from __future__ import annotations
 BEAT_SECONDS = 1.5
 BEHIND_SECONDS = 1.0
 """Pictures are painted for so long after a beat that the page has not answered yet."""
-REPEAT_SECONDS = 3.0
-"""An answer may be lost with its connection: then the beat comes again."""
 
 
 class Echo:
     """The beats of one view and their answers; what no page has opened is not waited for."""
 
     def __init__(self) -> None:
-        self.number = 0
+        self.number = self._first = 0
         self._opened = self._waits = False
         self._first_seconds = self._newest_seconds = -1e9
 
@@ -27,21 +25,20 @@ class Echo:
         return self._opened and self._waits and late
 
     def due(self, now_seconds: float) -> bool:
-        """It is time for a beat."""
-        pause = REPEAT_SECONDS if self._opened and self._waits else BEAT_SECONDS
-        return now_seconds - self._newest_seconds > pause
+        """It is time for a beat, answered or not: an answer may be lost with its connection."""
+        return now_seconds - self._newest_seconds > BEAT_SECONDS
 
     def beat(self, now_seconds: float) -> int:
         """The number of the beat that is sent now."""
-        if not self._waits:
-            self._waits, self._first_seconds = True, now_seconds
         self._newest_seconds = now_seconds
         self.number += 1
+        if not self._waits:
+            self._waits, self._first, self._first_seconds = True, self.number, now_seconds
         return self.number
 
-    def answered(self, number: object) -> None:
+    def answered(self, number: int) -> None:
         """The page has handled all that was sent before the beat of this number."""
-        if number == self.number:
+        if number >= self._first:
             self._waits = False
 
     def page_opened(self) -> None:

@@ -24,7 +24,7 @@ from widgets import (
     RouteView,
     StoreXray,
 )
-from widgets.echo import BEAT_SECONDS, BEHIND_SECONDS, REPEAT_SECONDS, Echo
+from widgets.echo import BEAT_SECONDS, BEHIND_SECONDS, Echo
 from widgets.ticker import TICKER, VIEWS_MAX, Hub, Ticker
 from widgets.view.parts import pack_frame, unpack_frame
 
@@ -152,23 +152,28 @@ def test_only_a_view_that_needs_frames_asks_for_them() -> None:
         view.close()
 
 
-def test_who_waits_for_the_page_is_behind_until_the_newest_beat_is_answered() -> None:
+def test_who_waits_for_the_page_is_behind_until_the_first_beat_of_the_wait_is_answered() -> None:
     echo = Echo()
     assert echo.due(0.0)
     assert echo.beat(0.0) == 1
     assert not echo.behind(60.0), "no page is there"
     assert echo.beat(60.0) == 2
     echo.page_opened()
-    echo.beat(100.0)
+    assert echo.beat(100.0) == 3
     assert not echo.behind(100.0 + BEHIND_SECONDS)
     assert echo.behind(100.1 + BEHIND_SECONDS)
-    assert not echo.due(100.1 + BEAT_SECONDS)
-    assert echo.due(100.1 + REPEAT_SECONDS), "its answer may be lost"
-    assert echo.beat(100.1 + REPEAT_SECONDS) == 4
-    echo.answered(3)
-    assert echo.behind(100.2 + REPEAT_SECONDS), "an answer to the first of two"
+    assert not echo.due(100.0 + BEAT_SECONDS)
+    assert echo.due(100.1 + BEAT_SECONDS)
+    assert echo.beat(102.0) == 4
+    echo.answered(2)
+    assert echo.behind(103.0), "an answer from before"
     echo.answered(4)
-    assert not echo.behind(200.0)
+    assert not echo.behind(200.0), "that to the third was lost"
+    assert echo.beat(200.0) == 5
+    echo.answered(4)
+    assert echo.behind(202.0)
+    echo.answered(5)
+    assert not echo.behind(202.0)
 
 
 def test_a_page_that_is_behind_gets_beats_alone_until_it_answers() -> None:
@@ -183,7 +188,7 @@ def test_a_page_that_is_behind_gets_beats_alone_until_it_answers() -> None:
     for tenth in range(21, 60):
         assert not view.due(late + tenth / 10)
     assert view.frame == frame
-    assert view.beat == answered + 2
+    assert view.beat == answered + 4, "one in each 1.5 s"
     view._message(view, {"do": "seen", "beat": view.beat}, [])
     assert view.due(late + 6)
     view.close()
