@@ -14,6 +14,7 @@ import pytest
 
 from tests.lab.driver import NOTEBOOK, Lab
 from tests.widgets.test_browser import SETUP, write_notebook
+from widgets.echo import BEAT_SECONDS, BEHIND_SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -49,6 +50,25 @@ async def minute():
         tenth()
         await asyncio.sleep(max(0.01, begun + n / 10 - loop.time()))
 """
+# When which view was painted; `await again()` returns when that happens once more.
+PAINTED = """
+import asyncio, time
+painted = []
+def note(view):
+    paint = view.paint
+    view.paint = lambda: (painted.append(time.monotonic()), paint())
+for view in [playground, rebalanceview, offsetview, longpollview, routeview, eventlog]:
+    note(view)
+widgets.ticker.TICKER.wake()
+async def again():
+    before = len(painted)
+    while len(painted) < before + 20:
+        await asyncio.sleep(0.05)
+def longest():
+    return max(b - a for a, b in zip(painted, painted[1:]))
+"""
+BUSY_MS = 8000
+BUSY = "ms => { const until = performance.now() + ms; while (performance.now() < until); }"
 FRAMES = 400
 TRUE_MINUTES = int(os.environ.get("MINIMQ_PAGE_MINUTES", "0"))
 GROWTH_MAX = 4_000_000
@@ -100,6 +120,15 @@ def test_a_view_whose_kernel_is_gone_is_veiled_and_its_buttons_wait(page_and_lab
     assert left == []
     page.get_by_role("button", name="How to restart").first.click()
     assert "Restart Kernel" in page.locator(".minimq .mq-say").first.inner_text()
+
+
+def test_nothing_is_painted_for_a_page_that_is_busy_until_it_answers(page_and_lab) -> None:
+    page, lab = page_and_lab
+    lab.execute(page, PAINTED + "await again()")
+    page.evaluate(BUSY, BUSY_MS)
+    longest = lab.execute(page, "await again()\nprint(longest())")
+    paints_on = (BEHIND_SECONDS + BEAT_SECONDS) * 1000
+    assert float(longest) * 1000 > (BUSY_MS - paints_on) / 2
 
 
 @pytest.mark.slow
