@@ -18,7 +18,6 @@ import anywidget
 import traitlets
 
 from widgets import assets
-from widgets.echo import Echo
 from widgets.ticker import CALM_HZ, SVG_HZ, TEXT_HZ, TICKER, Hub
 from widgets.view.numbers import clock, duration, many
 from widgets.view.parts import Block, Parts, block, plain_text
@@ -27,6 +26,8 @@ from widgets.view.roster import RosterModel
 from widgets.view.sentences import say
 
 SOURCE_LINES_MAX = 120
+BEAT_SECONDS = 1.5
+"""Of each view on screen, painted or not: 4 s without one look like a kernel that is gone."""
 PAGE_TRAITS = ("visible", "width", "reduced", "paused", "slow")
 """What the page tells of itself."""
 
@@ -85,8 +86,7 @@ class View(anywidget.AnyWidget):
             self.hub.want_frames()
         self.roster: RosterModel = self.hub.model("roster", RosterModel)
         self._painted_seconds = 0.0
-        self._picture_seconds = self._words_seconds = -1e9
-        self._echo = Echo()
+        self._picture_seconds = self._words_seconds = self._beat_seconds = -1e9
         self._stands: tuple[int, int] | None = None
         self.on_msg(self._message)
         self.observe(self._shown, ["visible", "width", "reduced"])
@@ -126,7 +126,7 @@ class View(anywidget.AnyWidget):
 
     # -- painting -----------------------------------------------------------------------------
     def due(self, now_seconds: float) -> bool:
-        if self._echo.behind(now_seconds):
+        if TICKER.echo.behind(now_seconds):
             self._send_beat(now_seconds)
             return False
         hz = self.hz
@@ -156,8 +156,9 @@ class View(anywidget.AnyWidget):
                 self._send_beat(seconds)
 
     def _send_beat(self, seconds: float) -> None:
-        if self._echo.due(seconds):
-            self.beats, self.beat = True, self._echo.beat(seconds)
+        if seconds - self._beat_seconds > BEAT_SECONDS:
+            self._beat_seconds = seconds
+            self.beats, self.beat = True, TICKER.echo.beat(seconds)
 
     def _paint_picture(self, now: int, seconds: float) -> None:
         if seconds - self._words_seconds > 0.9 / TEXT_HZ:
@@ -249,10 +250,10 @@ class View(anywidget.AnyWidget):
         TICKER.wake()
         match content.get("do"):
             case "seen":
-                self._echo.answered(int(content["beat"]))
+                TICKER.echo.answered(int(content["beat"]))
             case "trait" if content.get("trait") in PAGE_TRAITS:
                 if content["trait"] == "visible":
-                    self._echo.page_opened()
+                    TICKER.echo.page_opened()
                 self.set_trait(content["trait"], content["value"])
             case "source":
                 self.source = source_text(self.source_of, self.java)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from minimq.telemetry.event import Event
+from widgets.echo import Echo
 
 PLOT_HZ = 15.0
 SVG_HZ = 5.0
@@ -125,6 +126,7 @@ class Ticker:
         self._views: list[Any] = []
         self._task: asyncio.Task[None] | None = None
         self._idle_ticks = 0
+        self.echo = Echo()
         self.ticks = 0
         self.last_error: BaseException | None = None
 

@@ -14,7 +14,8 @@ import pytest
 
 from tests.lab.driver import NOTEBOOK, Lab
 from tests.widgets.test_browser import SETUP, write_notebook
-from widgets.echo import BEAT_SECONDS, BEHIND_SECONDS
+from widgets.base import BEAT_SECONDS
+from widgets.echo import BEHIND_SECONDS
 
 pytestmark = pytest.mark.browser
 

@@ -1,6 +1,7 @@
 // The common frame: title, badges, picture, sentence, twins, six states, keyboard, visibility.
 const LOST_AFTER_MS = 4000,
   ALIVE_EVERY_MS = 15000,
+  ANSWER_EVERY_MS = 1000,
   SAY_AT_MOST_EVERY_MS = 2000;
 
 function lightness(colour) {
@@ -226,8 +227,15 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
       drawWords();
     }
   };
-  // What was sent before this beat is handled: the kernel paints on (echo.py).
-  const echo = () => send({do: 'seen', beat: model.get('beat')});
+  // What was sent before this beat is handled: the kernel paints on (echo.py). All views of a kernel
+  // come through one queue, so one of them answers; JupyterLab redraws its status for each message.
+  const echo = () => {
+    const page = model.widget_manager ?? globalThis,
+      now = performance.now();
+    if (now - (page.mqAnsweredAt ?? -1e9) < ANSWER_EVERY_MS) return;
+    page.mqAnsweredAt = now;
+    send({do: 'seen', beat: model.get('beat')});
+  };
   const events = [
     ['change:words', drawWords],
     ['change:state', drawWords],
