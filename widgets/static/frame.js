@@ -227,8 +227,8 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
       drawWords();
     }
   };
-  // What was sent before this beat is handled: the kernel paints on (echo.py). All views of a kernel
-  // come through one queue, so one of them answers; JupyterLab redraws its status for each message.
+  // What was sent before this beat is handled: the kernel paints on (echo.py). All its views come
+  // through one queue, so one of them answers; JupyterLab redraws its status for each message.
   const echo = () => {
     const page = model.widget_manager ?? globalThis,
       now = performance.now();
