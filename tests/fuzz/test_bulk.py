@@ -162,10 +162,11 @@ def test_what_a_table_keeps_is_counted():
     async def main() -> None:
         rig = BrokerRig()
         await rig.start()
-        for role, table in (
+        tables: list[tuple[object, dict[str, Any]]] = [
             (rig.broker, rig.broker.topic_config_manager.topic_config_table),
             (rig.namesrv, rig.namesrv.route_info_manager.topic_queue_table),
-        ):
+        ]
+        for role, table in tables:
             before = held_bytes(role)
             table["lost"] = [bytes(100_000)]
             assert 100_000 < held_bytes(role) - before < 200_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -186,7 +187,8 @@ class SeenThread:
 
 def seen_disk_store(folder, mode="SYNC_FLUSH"):
     store = open_store(DiskFileSystem(folder), flush_disk_type=mode)
-    store.flusher._thread = seen = SeenThread(store.flusher._thread)
+    seen: Any = SeenThread(store.flusher._thread)
+    store.flusher._thread = seen
     return store, seen.places
 
 
