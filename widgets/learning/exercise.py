@@ -23,7 +23,7 @@ from minimq.telemetry.event import Event
 from widgets.learning.judging import Breach, Line, Verdict
 
 CASES_MAX = 120
-CASE_SECONDS = 1.0
+CASE_SECONDS = 2.0
 """Of work: what a busy machine makes an answer wait does not count."""
 WAITED_SECONDS = 20.0
 TEXT_MAX = 90
