@@ -45,14 +45,11 @@ class ConsumeQueue:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def put_unit(
-        self, queue_offset: int, commit_log_offset: int, size: int, tags_code: int
-    ) -> bool:
-        """Append one unit; what is there already is left alone. False if units are missing."""
-        return self.put_units(queue_offset, UNIT.pack(commit_log_offset, size, tags_code))
-
     def put_units(self, queue_offset: int, units: bytes) -> bool:
-        """Append packed units of which the first belongs at `queue_offset`."""
+        """Append packed units of which the first belongs at `queue_offset`.
+
+        What is there already is left alone. False if units between are missing.
+        """
         if queue_offset != self.max_offset:
             if self.files.files:
                 return queue_offset < self.max_offset

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from minimq.common.message import MessageExt
 from minimq.common.message_const import MessageConst
 from minimq.protocol.message_codec import find_property, tags_code, upper_hex
 
@@ -72,6 +73,25 @@ class MessageExtBrokerInner(Struct, eq=False, gc=False):
     @property
     def uniq_key(self) -> str | None:
         return find_property(self.properties, _UNIQ_KEY)
+
+
+def copy_to_store(
+    message: MessageExt, topic: str, queue_id: int, properties: bytes
+) -> MessageExtBrokerInner:
+    """A message of the log that the broker itself stores again elsewhere; nobody waits for it."""
+    return MessageExtBrokerInner(
+        topic,
+        queue_id,
+        message.stored_body,
+        properties,
+        flag=message.flag,
+        sys_flag=message.sys_flag,
+        born_timestamp=message.born_timestamp,
+        born_host=message.born_host_bytes,
+        store_host=message.store_host_bytes,
+        reconsume_times=message.reconsume_times,
+        wait_store_msg_ok=False,
+    )
 
 
 _DELAY = MessageConst.PROPERTY_DELAY_TIME_LEVEL.encode()

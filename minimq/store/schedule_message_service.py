@@ -22,7 +22,7 @@ from minimq.common.mix_all import SCHEDULE_TOPIC, TRANS_HALF_TOPIC
 from minimq.common.service_task import ServiceTask
 from minimq.store.consume_queue import ConsumeQueue
 from minimq.store.dispatch import DelayLevels
-from minimq.store.put_message import MessageExtBrokerInner, PutMessageStatus
+from minimq.store.put_message import MessageExtBrokerInner, PutMessageStatus, copy_to_store
 from minimq.store.store_config import MessageStoreConfig
 from minimq.telemetry import catalog
 
@@ -174,17 +174,7 @@ def message_to_deliver(delayed: MessageExt) -> MessageExtBrokerInner:
     properties = delayed.properties
     topic = properties.get(MessageConst.PROPERTY_REAL_TOPIC, delayed.topic)
     queue_id = properties.get(MessageConst.PROPERTY_REAL_QUEUE_ID, "0")
-    return MessageExtBrokerInner(
-        topic,
-        int(queue_id) if queue_id.isdecimal() else 0,
-        delayed.stored_body,
-        delayed.properties_bytes,
-        flag=delayed.flag,
-        sys_flag=delayed.sys_flag,
-        born_timestamp=delayed.born_timestamp,
-        born_host=delayed.born_host_bytes,
-        store_host=delayed.store_host_bytes,
-        reconsume_times=delayed.reconsume_times,
-        delay_time_level=0,
-        wait_store_msg_ok=False,
-    )
+    number = int(queue_id) if queue_id.isdecimal() else 0
+    copy = copy_to_store(delayed, topic, number, delayed.properties_bytes)
+    copy.delay_time_level = 0
+    return copy

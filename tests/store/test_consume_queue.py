@@ -17,9 +17,13 @@ def make_queue(files=None):
     return ConsumeQueue(files or MemoryFileSystem(), "T", 0, FILE_SIZE)
 
 
+def put_unit(queue, place, offset, size, code):
+    return queue.put_units(place, UNIT.pack(offset, size, code))
+
+
 def fill(queue, count, size=50):
     for number in range(queue.max_offset, queue.max_offset + count):
-        assert queue.put_unit(number, number * size, size, 0)
+        assert put_unit(queue, number, number * size, size, 0)
 
 
 def offsets(queue):
@@ -49,7 +53,7 @@ def test_a_batch_may_cross_files():
     for start, end in ((0, 3), (3, 4), (4, 13)):
         assert one.put_units(start, b"".join(units[start:end]))
     for n in range(13):
-        other.put_unit(n, n * 50, 50, n)
+        put_unit(other, n, n * 50, 50, n)
     assert [one.get_unit(n) for n in range(13)] == [other.get_unit(n) for n in range(13)]
     assert one.max_offset == other.max_offset == 13
 
@@ -57,16 +61,16 @@ def test_a_batch_may_cross_files():
 def test_what_is_there_is_left_alone_and_a_gap_is_told():
     queue = make_queue()
     fill(queue, 3)
-    assert queue.put_unit(1, 999, 9, 9)
+    assert put_unit(queue, 1, 999, 9, 9)
     assert offsets(queue) == [0, 50, 100]
-    assert not queue.put_unit(5, 999, 9, 9)
+    assert not put_unit(queue, 5, 999, 9, 9)
     assert queue.max_offset == 3
 
 
 def test_a_queue_may_begin_above_zero():
     files = MemoryFileSystem()
     queue = make_queue(files)
-    queue.put_unit(7, 4096, 50, 0)
+    put_unit(queue, 7, 4096, 50, 0)
     assert (queue.min_offset, queue.max_offset) == (7, 8)
     assert files.list_names("consumequeue/T/0") == [f"{100:020d}"]
     assert bytes(queue.files.files[0].view[:60]) == PRE_BLANK_UNIT * 2 + UNIT.pack(4096, 50, 0)
@@ -81,7 +85,7 @@ def test_a_start_finds_the_end_of_the_units(count, tagged):
     files = MemoryFileSystem()
     queue = make_queue(files)
     for n in range(count):
-        queue.put_unit(n, n * 50, 50, -5 if tagged else 0)
+        put_unit(queue, n, n * 50, 50, -5 if tagged else 0)
     again = make_queue(files)
     again.load()
     assert again.max_offset == count

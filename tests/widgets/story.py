@@ -110,6 +110,12 @@ class Script:
         self.emit("cluster", "node.starting", node=node, role=role)
         return self.emit("cluster", "node.ready", node=node, role=role, pid=pid, millis=60)
 
+    def killed(self, node: str) -> Script:
+        """SIGKILL, of which the cluster learns 0.1 s later."""
+        self.emit("cluster", "node.ending", node=node, signal="SIGKILL")
+        self._at += 100_000
+        return self.emit("cluster", "node.exited", node=node, exit_code=-9, signal="SIGKILL")
+
     def client(self, node: str) -> Script:
         return self.emit(node, "client.started", client_id=f"127.0.0.1@{node}")
 

@@ -386,9 +386,7 @@ def test_a_listener_that_reports_all_the_time_buries_no_other_line() -> None:
 def test_a_dead_broker_believes_nothing_and_the_sentence_names_it(view_of) -> None:
     script = Script()
     cluster_starts(script)
-    script.at(5.0).emit("cluster", "node.ending", node="broker-b", signal="SIGKILL")
-    exited = {"node": "broker-b", "exit_code": -9, "signal": "SIGKILL"}
-    script.at(5.1).emit("cluster", "node.exited", **exited)
+    script.at(5.0).killed("broker-b")
     script.drops("consumer-2", "b0", "b1", "b2", "b3")
     view = view_of(Playground, script.done(), 40.0)
     person = view.roster.person("consumer-1")

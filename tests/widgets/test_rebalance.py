@@ -232,9 +232,7 @@ def test_three_who_own_one_queue_are_counted_as_three(view_of) -> None:
 def test_a_broker_that_comes_back_is_a_cause(view_of) -> None:
     script = Script()
     cluster_starts(script)
-    script.at(5.0).emit("cluster", "node.ending", node="broker-b", signal="SIGKILL")
-    exited = {"node": "broker-b", "exit_code": -9, "signal": "SIGKILL"}
-    script.at(5.1).emit("cluster", "node.exited", **exited)
+    script.at(5.0).killed("broker-b")
     script.at(9.0).ready("broker-b", "broker", 50_001)
     view = view_of(RebalanceView, script.done(), 10.0)
     assert [flag.word for flag in view.model.flags] == ["broker-b SIGKILL", "broker-b back"]

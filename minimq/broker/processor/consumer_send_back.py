@@ -23,7 +23,7 @@ from minimq.protocol.remoting_command import RemotingCommand
 from minimq.protocol.response_code import ResponseCode
 from minimq.remoting.connection import Connection
 from minimq.remoting.request_dispatcher import ResponseError
-from minimq.store.put_message import MessageExtBrokerInner
+from minimq.store.put_message import MessageExtBrokerInner, copy_to_store
 from minimq.telemetry import catalog
 
 if TYPE_CHECKING:
@@ -131,16 +131,7 @@ def _copy(
     properties.setdefault(MessageConst.PROPERTY_ORIGIN_MESSAGE_ID, message.offset_msg_id)
     properties[MessageConst.PROPERTY_WAIT_STORE_MSG_OK] = "false"
     properties[MessageConst.PROPERTY_DELAY_TIME_LEVEL] = str(delay_level)
-    return MessageExtBrokerInner(
-        topic,
-        queue_id,
-        message.stored_body,
-        properties_to_string(properties).encode("utf-8", "replace"),
-        flag=message.flag,
-        sys_flag=message.sys_flag,
-        born_timestamp=message.born_timestamp,
-        born_host=message.born_host_bytes,
-        store_host=message.store_host_bytes,
-        reconsume_times=message.reconsume_times + 1,
-        wait_store_msg_ok=False,
-    )
+    text = properties_to_string(properties).encode("utf-8", "replace")
+    copy = copy_to_store(message, topic, queue_id, text)
+    copy.reconsume_times += 1
+    return copy

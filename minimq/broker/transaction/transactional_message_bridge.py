@@ -15,7 +15,7 @@ from minimq.common.mix_all import (
 )
 from minimq.common.sys_flag import TransactionType, reset_transaction_value
 from minimq.protocol.message_codec import encode_record
-from minimq.store.put_message import MessageExtBrokerInner
+from minimq.store.put_message import MessageExtBrokerInner, copy_to_store
 
 REMOVE_TAG = "d"
 """The tag of an op message: this half message is done with."""
@@ -97,16 +97,5 @@ def check_record(half: MessageExt) -> bytes:
 def _copy(
     half: MessageExt, topic: str, queue_id: int, properties: dict[str, str]
 ) -> MessageExtBrokerInner:
-    return MessageExtBrokerInner(
-        topic,
-        queue_id,
-        half.stored_body,
-        properties_to_string(properties).encode("utf-8", "replace"),
-        flag=half.flag,
-        sys_flag=half.sys_flag,
-        born_timestamp=half.born_timestamp,
-        born_host=half.born_host_bytes,
-        store_host=half.store_host_bytes,
-        reconsume_times=half.reconsume_times,
-        wait_store_msg_ok=False,
-    )
+    text = properties_to_string(properties).encode("utf-8", "replace")
+    return copy_to_store(half, topic, queue_id, text)
