@@ -49,7 +49,10 @@ def live_host(name: str, pace: float = 1) -> Host:
 
 
 class Traffic:
-    """`acknowledged` body -> (broker, queue, offset); `unanswered` bodies may be stored or not."""
+    """`acknowledged` body -> (broker, queue, offset); `unanswered` bodies may be stored or not.
+
+    `calls`: how often each body was given to a producer, more than once only with `again`.
+    """
 
     def __init__(self, namesrv: str, pace: float, *, again: bool) -> None:
         """`again`: what failed is sent once more, as an application would."""
@@ -61,6 +64,7 @@ class Traffic:
         self.acknowledged: dict[str, tuple[str, int, int]] = {}
         self.unanswered: set[str] = set()
         self.failures: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
         self._producers: list[DefaultMQProducer] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -88,6 +92,7 @@ class Traffic:
             await window.acquire()
 
     def _send_one(self, producer: DefaultMQProducer, body: str, window: asyncio.Semaphore) -> None:
+        self.calls[body] += 1
         message = Message(TOPIC, body.encode(), tags="AB"[len(body) % 2], keys=body)
         producer.send_async(message, partial(self._answered, producer, body, window))
 
