@@ -162,7 +162,7 @@ class BlockingDriver:
 
 
 class AsyncDriver:
-    """One thread does everything but the listener."""
+    """One thread does everything: listeners are coroutine functions here."""
 
     def __init__(self, address: str) -> None:
         self._namesrv = address
@@ -228,13 +228,16 @@ class AsyncDriver:
         return asyncio.run(self._consume(topic, Arrivals(count, ready, True))).ages
 
     async def _consume(self, topic: str, arrivals: Arrivals) -> Arrivals:
+        async def listener(messages: Sequence[MessageExt], context: object) -> Any:
+            return arrivals(messages, context)
+
         consumer = aio.DefaultMQPushConsumer(
             CONSUMER_GROUP,
             namesrv_addr=self._namesrv,
             consume_from_where=aio.ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET,
         )
         consumer.subscribe(topic, "*")
-        consumer.register_message_listener(arrivals)
+        consumer.register_message_listener(listener)
         async with consumer:
             await asyncio.to_thread(arrivals.wait)
         return arrivals

@@ -1,7 +1,8 @@
 """Where a listener runs: worker threads in a live process, virtual time in a simulation.
 
 Java:    ThreadPoolExecutor of ConsumeMessageConcurrentlyService and friends
-Differs: no future per message. Results wait in a deque and wake the loop once per burst.
+Differs: no future per message. Results wait in a deque and wake the loop once per burst. A listener
+         that is a coroutine function needs no thread: it runs as a task of the loop.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from inspect import isawaitable
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -178,3 +180,63 @@ class LoopExecutor:
         if not self._closed:
             done(result, error)
             self._take()
+
+
+class TaskExecutor:
+    """Runs calls that return coroutines as tasks of the loop, at most `tasks` at a time.
+
+    `spawn` starts a task and ends it when its owner is killed.
+    """
+
+    def __init__(self, spawn: Callable[[Coroutine[Any, Any, None]], None], tasks: int) -> None:
+        self._spawn = spawn
+        self._tasks_max = tasks
+        self._running = 0
+        self._waiting: deque[_Job] = deque()
+        self._closed = False
+
+    def submit(self, call: Call, done: Done, work_millis: float = 0) -> None:
+        if self._closed:
+            return
+        self._waiting.append((call, done, work_millis))
+        if self._running < self._tasks_max:
+            self._running += 1
+            self._spawn(self._work())
+
+    def hand_over(self) -> None:
+        """A task begins when the loop goes on: nothing else may."""
+
+    def resize(self, tasks: int) -> None:
+        self._tasks_max = tasks
+        for _ in range(min(tasks - self._running, len(self._waiting))):
+            self._running += 1
+            self._spawn(self._work())
+
+    def shutdown(self) -> None:
+        self._closed = True
+        self._waiting.clear()
+
+    async def _work(self) -> None:
+        """One call after the other, until none waits or there are too many tasks."""
+        try:
+            while self._waiting and self._running <= self._tasks_max:
+                call, done, work_millis = self._waiting.popleft()
+                result, error = await _outcome(call)
+                if work_millis > 0:
+                    await asyncio.sleep(work_millis / 1_000)
+                done(result, error)
+        finally:
+            self._running -= 1
+
+
+async def _outcome(call: Call) -> tuple[Any, BaseException | None]:
+    try:
+        result = call()
+        return (await result if isawaitable(result) else result), None
+    except asyncio.CancelledError as raised:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return None, raised  # of something that the call waited for
+    except (Exception, SystemExit) as raised:
+        return None, raised

@@ -7,7 +7,7 @@ Differs: sending back happens on the loop, not on the listener's thread, which i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from minimq.client.consumer.consume_message_service import DROPPED, ConsumeMessageService
@@ -186,7 +186,7 @@ class ConsumeMessageConcurrentlyService(ConsumeMessageService):
 
 
 class ConsumeRequest:
-    """One task: `run` on a listener's thread, `done` on the loop."""
+    """One task: `run` where the listener runs, `done` on the loop."""
 
     __slots__ = ("began_micros", "context", "messages", "mq", "pq", "service")
 
@@ -216,10 +216,7 @@ class ConsumeRequest:
             service.reset_retry_and_namespace(messages)
         if recorder.listening:
             service.tell_started(messages, self.mq)
-        if service.consumer.consume_message_hooks:
-            call: Callable[[], Any] = lambda: service.listener(messages, self.context)  # noqa: E731
-            return service.call_with_hooks(messages, self.mq, call)
-        return service.listener(messages, self.context)
+        return service.call(messages, self.mq, self.context)
 
     def done(self, result: Any, error: BaseException | None) -> None:
         self.service.finish(self, result, error)

@@ -293,11 +293,7 @@ class OrderlyTask:
         service.reset_retry_and_namespace(messages)
         if service.host.recorder.listening:
             service.tell_started(messages, self.mq)
-        if service.consumer.consume_message_hooks:
-            return service.call_with_hooks(
-                messages, self.mq, lambda: service.listener(messages, self.context)
-            )
-        return service.listener(messages, self.context)
+        return service.call(messages, self.mq, self.context)
 
     def _done(self, result: Any, error: BaseException | None) -> None:
         service, pq = self._service, self.pq

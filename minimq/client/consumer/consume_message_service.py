@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from minimq.client.consumer.consume_result import directly_result, return_type
-from minimq.client.consumer.listener import ConsumeReturnType
+from minimq.client.consumer.listener import ConsumeReturnType, is_coroutine_function
 from minimq.client.consumer.process_queue import ProcessQueue
 from minimq.client.guarded_tasks import GuardedTasks
 from minimq.client.hook import ConsumeMessageContext, call_hooks
+from minimq.common.executor import Executor, TaskExecutor
 from minimq.common.message import MessageExt
 from minimq.common.message_const import MessageConst
 from minimq.common.message_queue import MessageQueue
@@ -44,14 +47,20 @@ class ConsumeMessageService(ABC):
         self.retry_topic = RETRY_GROUP_TOPIC_PREFIX + self.config.consumer_group
         self.renames = bool(self.config.namespace)
         self.listener = listener
+        self.asynchronous = is_coroutine_function(listener)
         self.stopped = False
         self.in_flight = 0
         self._idle: asyncio.Future[None] | None = None
         self._tasks = GuardedTasks(self.host, "ConsumeMessageScheduledThread_")
         self.spawn = self._tasks.spawn
         """For work after a listener that has to wait; bounded by what the windows hold."""
-        name = f"ConsumeMessageThread_{self.config.consumer_group}"
-        self.executor = self.host.executor(name, self.config.consume_thread_min)
+        self.executor = self._make_executor()
+
+    def _make_executor(self) -> Executor:
+        threads = self.config.consume_thread_min
+        if self.asynchronous:
+            return TaskExecutor(self.spawn, threads)
+        return self.host.executor(f"ConsumeMessageThread_{self.config.consumer_group}", threads)
 
     @abstractmethod
     def start(self) -> None: ...
@@ -84,7 +93,7 @@ class ConsumeMessageService(ABC):
         if self.in_flight == 0 and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
-    # -- around the listener: on its thread ------------------------------------------------------
+    # -- around the listener: where it runs -------------------------------------------------------
 
     def reset_retry_and_namespace(self, messages: Sequence[MessageExt]) -> None:
         """A retry message gets its topic back, and names lose their namespace."""
@@ -95,28 +104,43 @@ class ConsumeMessageService(ABC):
             if self.renames:
                 message.topic = self.config.without_namespace(message.topic)
 
-    def call_with_hooks(
-        self, messages: Sequence[MessageExt], mq: MessageQueue, call: Callable[[], Any]
+    def call(self, messages: Sequence[MessageExt], mq: MessageQueue, context: Any) -> Any:
+        """The listener's result, or what to await for it; between the hooks if there are any."""
+        if not self.consumer.consume_message_hooks:
+            return self.listener(messages, context)
+        if self.asynchronous:
+            return self._call_between_hooks(messages, mq, context)
+        with self._hooks(messages, mq) as ended:
+            ended.result = self.listener(messages, context)
+        return ended.result
+
+    async def _call_between_hooks(
+        self, messages: Sequence[MessageExt], mq: MessageQueue, context: Any
     ) -> Any:
-        """The listener between its hooks; what it raises goes on to the caller."""
+        with self._hooks(messages, mq) as ended:
+            ended.result = await self.listener(messages, context)
+        return ended.result
+
+    @contextmanager
+    def _hooks(self, messages: Sequence[MessageExt], mq: MessageQueue) -> Iterator[SimpleNamespace]:
+        """What the listener raises goes on to the caller."""
         hooks = self.consumer.consume_message_hooks
         context = ConsumeMessageContext(
             self.config.consumer_group, messages, mq, self.config.namespace
         )
         call_hooks([hook.consume_message_before for hook in hooks], context)
         began = self.host.clock.now_micros()
-        result, error = None, None
+        ended, error = SimpleNamespace(result=None), None
         try:
-            result = call()
-            return result
+            yield ended
         except BaseException as raised:
             error = raised
             raise
         finally:
             millis = (self.host.clock.now_micros() - began) / 1_000
-            kind = return_type(result, error, millis, self.consume_timeout_millis)
+            kind = return_type(ended.result, error, millis, self.consume_timeout_millis)
             context.props[CONSUME_CONTEXT_TYPE] = kind.name
-            context.status = getattr(result, "name", "RECONSUME_LATER")
+            context.status = getattr(ended.result, "name", "RECONSUME_LATER")
             context.success = kind in (ConsumeReturnType.SUCCESS, ConsumeReturnType.TIME_OUT)
             call_hooks([hook.consume_message_after for hook in hooks], context)
 

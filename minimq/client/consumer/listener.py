@@ -2,16 +2,18 @@
 
 Java:    client.consumer.listener.*
 Posts:   RocketMQ消费者消费消息, MessageListenerConcurrently
-Differs: a plain function (messages, context) is a listener too; the context can report values to
-         whoever watches the process.
+Differs: a plain function (messages, context) is a listener too, and so is a coroutine function,
+         which runs on the client's loop; the context can report values to whoever watches the
+         process.
 """
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
+from inspect import iscoroutinefunction
 from typing import Any
 
 from minimq.common.message import MessageExt
@@ -87,23 +89,35 @@ def _plain(value: Any) -> Any:
         return repr(value)
 
 
+def is_coroutine_function(listener: Callable[..., Any]) -> bool:
+    """True for `async def`, for a method that is one, and for an object called like one."""
+    return iscoroutinefunction(listener) or iscoroutinefunction(
+        getattr(listener, "__call__", None)  # noqa: B004
+    )
+
+
+ConcurrentAnswer = ConsumeConcurrentlyStatus | None
+OrderlyAnswer = ConsumeOrderlyStatus | None
+
+
 class MessageListenerConcurrently(ABC):
     @abstractmethod
     def consume_message(
         self, messages: Sequence[MessageExt], context: ConsumeConcurrentlyContext
-    ) -> ConsumeConcurrentlyStatus | None: ...
+    ) -> ConcurrentAnswer | Awaitable[ConcurrentAnswer]: ...
 
 
 class MessageListenerOrderly(ABC):
     @abstractmethod
     def consume_message(
         self, messages: Sequence[MessageExt], context: ConsumeOrderlyContext
-    ) -> ConsumeOrderlyStatus | None: ...
+    ) -> OrderlyAnswer | Awaitable[OrderlyAnswer]: ...
 
 
 ConcurrentListener = Callable[
-    [Sequence[MessageExt], ConsumeConcurrentlyContext], ConsumeConcurrentlyStatus | None
+    [Sequence[MessageExt], ConsumeConcurrentlyContext],
+    ConcurrentAnswer | Awaitable[ConcurrentAnswer],
 ]
 OrderlyListener = Callable[
-    [Sequence[MessageExt], ConsumeOrderlyContext], ConsumeOrderlyStatus | None
+    [Sequence[MessageExt], ConsumeOrderlyContext], OrderlyAnswer | Awaitable[OrderlyAnswer]
 ]
