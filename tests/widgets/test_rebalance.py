@@ -229,6 +229,49 @@ def test_three_who_own_one_queue_are_counted_as_three(view_of) -> None:
     assert view.sentence.startswith("a·0 has 3 owners: 2.0 s so far.")
 
 
+def three_meet(script: Script) -> Script:
+    """C3 joins and takes a·0 beside C1; C2 takes it too, and lets go first."""
+    script.at(5.0).ready("consumer-3", "consumer", 50_003).client("consumer-3")
+    script.at(5.001).member("consumer-3", "joined", members=3).at(5.01).takes("consumer-3", "a0")
+    script.at(5.02).takes("consumer-2", "a0").at(5.03).drops("consumer-2", "a0")
+    return script.at(5.045).drops("consumer-1", "a0")
+
+
+def tags(view: RebalanceView) -> list[str]:
+    return view.picture["flags"][-1]["tags"]
+
+
+def test_a_third_owner_is_counted_in_the_flag_and_in_the_past_tense(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    script.at(5.0).ready("consumer-3", "consumer", 50_003).client("consumer-3")
+    script.at(5.001).member("consumer-3", "joined", members=3)
+    script.at(5.01).takes("consumer-3", "a0").takes("consumer-2", "a0")
+    script.at(5.05).drops("consumer-1", "a0").drops("consumer-2", "a0")
+    view = view_of(RebalanceView, script.done(), 7.0)
+    assert tags(view) == ["3 owners 40 ms", "3 own 40 ms", "40 ms"]
+    assert "a·0 had 3 owners for 40 ms." in view.sentence
+    owners = {row[1] for row in view.words["table"]["rows"] if row[0] == "a·0"}
+    assert "C1, C2 and C3 (3 owners)" in owners
+
+
+def test_a_third_owner_that_comes_and_goes_does_not_cut_the_overlap_to_pieces(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    view = view_of(RebalanceView, three_meet(script).done(), 7.0)
+    assert tags(view) == ["2 to 3 owners 35 ms", "2-3 own 35 ms", "35 ms"]
+    assert "a·0 had 2 to 3 owners for 35 ms." in view.sentence
+
+
+def test_queues_with_two_and_with_three_owners_are_told_apart_from_three_each(view_of) -> None:
+    script = Script()
+    cluster_starts(script)
+    script.at(4.5).ready("consumer-3", "consumer", 50_003).client("consumer-3")
+    script.at(5.0).takes("consumer-2", "a0", "a1").takes("consumer-3", "a0")
+    view = view_of(RebalanceView, script.done(), 7.0)
+    assert view.sentence.startswith("a·0, a·1 have 2 to 3 owners: 2.0 s so far.")
+
+
 def test_a_broker_that_comes_back_is_a_cause(view_of) -> None:
     script = Script()
     cluster_starts(script)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 
-def owners(count: int) -> str:
-    """two owners, 3 owners: of a queue that has more than one."""
-    return "two owners" if count == 2 else f"{count} owners"
+def owners(least: int, most: int) -> str:
+    """two owners, 3 owners, 2 to 3 owners: of queues that have more than one."""
+    if (least, most) == (2, 2):
+        return "two owners"
+    return f"{most} owners" if least == most else f"{least} to {most} owners"
+
+
+def own(least: int, most: int) -> str:
+    """The same where room is short: 2 own, 2-3 own."""
+    return f"{most} own" if least == most else f"{least}-{most} own"
 
 
 def duration(micros: float) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from minimq.telemetry.event import Event
 from widgets.view.names import Queue, by_name, label, letter, listing, queue_span
-from widgets.view.ownership import OwnershipModel, Span
+from widgets.view.ownership import OwnershipModel
+from widgets.view.rebalance_effects import Effect, effects_between
 from widgets.view.repeats import RepeatModel
 
 FLAGS_MAX = 64
@@ -33,17 +34,6 @@ class Flag:
 
     def __lt__(self, other: Flag) -> bool:
         return self.at_micros < other.at_micros
-
-
-@dataclass(slots=True)
-class Effect:
-    """Spans of one kind that a flag caused: nobody, many or frozen."""
-
-    kind: str
-    queues: list[Queue]
-    least: int
-    most: int
-    open: bool
 
 
 @dataclass(slots=True)
@@ -123,14 +113,9 @@ class RebalanceModel:
 
     def effects(self, flag: Flag, now: int) -> list[Effect]:
         """What began between this flag and the next: the longest first."""
-        end = self.next_flag_at(flag) or now + 1
-        found: dict[tuple[str, bool], list[tuple[Queue, Span]]] = {}
-        for queue in self.queues:
-            for span in self.ownership.spans(queue):
-                if span.kind != "one" and flag.at_micros - SETTLE_MICROS <= span.start < end:
-                    found.setdefault((span.kind, span.end is None), []).append((queue, span))
-        made = [_effect(kind, spans, now) for (kind, _), spans in found.items()]
-        return sorted(made, key=lambda effect: -effect.most)
+        start, end = flag.at_micros - SETTLE_MICROS, self.next_flag_at(flag) or now + 1
+        spans = {queue: self.ownership.spans(queue) for queue in self.queues}
+        return effects_between(spans, start, end, now)
 
     def shares(self, flag: Flag, queue: Queue) -> bool:
         """Whether the one of this flag is among the owners of a stretch that began with it."""
@@ -340,14 +325,6 @@ class RebalanceModel:
 
 def _queue(event: Event) -> Queue:
     return Queue(str(event.fields["broker_name"]), int(event.fields["queue_id"] or 0))
-
-
-def _effect(kind: str, spans: list[tuple[Queue, Span]], now: int) -> Effect:
-    longest: dict[Queue, int] = {}
-    for queue, span in spans:
-        longest[queue] = max(longest.get(queue, 0), span.length(now))
-    is_open = any(span.end is None for _, span in spans)
-    return Effect(kind, sorted(longest), min(longest.values()), max(longest.values()), is_open)
 
 
 def _same_line(one: Step, other: Step) -> bool:

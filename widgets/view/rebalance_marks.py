@@ -161,7 +161,7 @@ def span_marks(
         word = "nobody"
     else:
         marks = [{"k": "rect", **box, "line": "@ink", "w": 2, "frame": True, "least": 3}]
-        word = numbers.owners(len(span.owners))
+        word = numbers.owners(len(span.owners), len(span.owners))
     if now is not None:
         marks.append({**tag, "t": f"{word} {numbers.duration(span.length(now))}{more}"})
     return marks
@@ -206,6 +206,6 @@ def key_items() -> list[Parts]:
                 {**half, "y0": 7, "y1": 13, "fill": "@C3"},
                 {**area, "line": "@ink", "w": 2},
             ),
-            "two own it: messages handled twice",
+            "two or more own it: handled twice",
         ],
     ]

@@ -14,6 +14,7 @@ from widgets.view.names import label, listing, queue_name, queue_span
 from widgets.view.ownership import Span
 from widgets.view.parts import Mark
 from widgets.view.rebalance import Flag, RebalanceModel
+from widgets.view.rebalance_effects import Effect
 from widgets.view.rebalance_enlarger import (
     ENLARGED_ROW,
     enlarged_axis,
@@ -38,7 +39,6 @@ WORDS_LATE_SECONDS = 18
 """Words of a lane that begin later in the window end where they would have begun."""
 BELIEF_HEAD, ENLARGED_HEAD = 24, 52
 LEFT, RIGHT, TOP, BOTTOM = 52, 22, 46, 20
-FLAG_KINDS = {"nobody": ("no owner", "gap"), "many": ("two owners", "2 own"), "frozen": ("frozen",)}
 
 
 class RebalancePicture(RebalanceWords):
@@ -187,8 +187,8 @@ class RebalancePicture(RebalanceWords):
             effects = [e for e in effects if e.kind == "frozen"] or effects
         if not effects:
             return []
-        worst, length = effects[0], numbers.duration(effects[0].most)
-        return [*(f"{word} {length}" for word in FLAG_KINDS[worst.kind]), length]
+        length = numbers.duration(effects[0].most)
+        return [*(f"{word} {length}" for word in _flag_words(effects[0])), length]
 
     def truth_marks(self, now: int) -> list[Mark]:
         start, end = time_window(self.seconds(now))
@@ -337,3 +337,10 @@ class RebalancePicture(RebalanceWords):
         end = "now" if span.end is None else numbers.clock(span.end - self.started_micros)
         begin = numbers.clock(span.start - self.started_micros)
         return f"{name}, {begin} to {end} ({numbers.duration(span.length(now))})"
+
+
+def _flag_words(effect: Effect) -> list[str]:
+    """What the flag of an effect calls it, from long to short."""
+    if effect.kind == "many":
+        return [numbers.owners(*effect.owners), numbers.own(*effect.owners)]
+    return ["no owner", "gap"] if effect.kind == "nobody" else ["frozen"]

@@ -10,7 +10,8 @@ from widgets.view.names import Queue, label, listing, queue_name, queue_span
 from widgets.view.ownership import Span
 from widgets.view.parts import Block, Parts, block
 from widgets.view.person import Person
-from widgets.view.rebalance import Effect, Flag, RebalanceModel, step_words
+from widgets.view.rebalance import Flag, RebalanceModel, step_words
+from widgets.view.rebalance_effects import Effect
 from widgets.view.rebalance_scene import RebalanceScene
 from widgets.view.roster import RosterModel
 from widgets.view.sentences import clause, say
@@ -62,7 +63,7 @@ class RebalanceWords(RebalanceScene):
         effects = {e.kind: e for e in reversed(self.model.effects(flag, now))}
         return [
             [[["dim", "moved"]], f"{moved} of {len(self.model.queues)} queues"],
-            [[["dim", "two owned"]], _effect_words(effects.get("many"))],
+            [[["dim", "several owned"]], _effect_words(effects.get("many"))],
             [[["dim", "nobody owned"]], _effect_words(effects.get("nobody"))],
             [[["dim", "frozen"]], _effect_words(effects.get("frozen"))],
             [[["dim", "handled twice"]], [["b", numbers.many(self.model.again(flag), "message")]]],
@@ -106,7 +107,8 @@ class RebalanceWords(RebalanceScene):
             for span in self.ownership.spans(queue)[-16:]:
                 end = "now" if span.end is None else numbers.clock(span.end - self.started_micros)
                 who = listing(map(label, span.owners)) or "nobody"
-                words = {"one": who, "frozen": f"{who} (frozen)", "many": f"{who} (two owners)"}
+                count = numbers.owners(len(span.owners), len(span.owners))
+                words = {"frozen": f"{who} (frozen)", "many": f"{who} ({count})"}
                 begin = numbers.clock(span.start - self.started_micros)
                 rows.append(
                     [
@@ -157,7 +159,8 @@ def open_spans_sentence(
     words = verdict[0].upper() + verdict[1:] + "."
     if idle := [q for q in picture.model.queues if picture.ownership.nobody_owns(q)]:
         words += clause("rebalance.idle", queues=queue_span(idle))
-    owners = numbers.owners(max(len(span.owners) for _, span in spans))
+    counts = [len(span.owners) for _, span in spans]
+    owners = numbers.owners(min(counts), max(counts))
     duration = numbers.duration(length)
     return say(
         "rebalance.twice", queues=queues, have=have, owners=owners, length=duration, verdict=words
@@ -237,7 +240,7 @@ def drop_words(person: Person | None, now: int) -> str:
 
 
 def _effect_clause(effect: Effect) -> str:
-    kind = "effect.gap" if effect.kind == "nobody" else "effect.two"
+    kind = "effect.gap" if effect.kind == "nobody" else "effect.many"
     have = "has" if len(effect.queues) == 1 else "have"
     length = numbers.between(effect.least, effect.most)
     return clause(
@@ -245,6 +248,7 @@ def _effect_clause(effect: Effect) -> str:
         queues=queue_span(effect.queues),
         length=length,
         have=have,
+        owners=numbers.owners(*effect.owners),
     )
 
 

@@ -37,8 +37,8 @@ SENTENCES: dict[str, str] = {
     "effect.none": "No queue was without an owner. ",
     "effect.gap": "**{queues}** had no owner for **{length}**. ",
     "effect.gap_open": "**{queues}** {have} no owner, **{length}** so far. ",
-    "effect.two": "**{queues}** had two owners for **{length}**. ",
-    "effect.two_open": "**{queues}** {have} two owners, **{length}** so far. ",
+    "effect.many": "**{queues}** had {owners} for **{length}**. ",
+    "effect.many_open": "**{queues}** {have} {owners}, **{length}** so far. ",
     "effect.again": "**{messages}** came again.",
     # -- offsets
     "offset.empty": "No consumer has taken a queue of **{topic}** yet: there is "
