@@ -37,6 +37,9 @@ KILLS_DURING_START = 0.15
 START_SECONDS = 0.015
 LIFE_SECONDS = 0.06
 LIFE_MESSAGES = 120
+BREATH_SECONDS = 0.06
+"""The broker that stays takes messages all the time: without a pause so many that recovery, which
+reads them all again each time, is most of the test."""
 COPIES_MAX = 3
 """Of one call: the first try and two retries."""
 KEYS = 2
@@ -164,7 +167,7 @@ async def killed_in_turn(folder: Path, seed: int, kills: int) -> None:
         for broker in pair:
             await broker.start()
             await create_topic(broker.client)
-        traffic = Traffic(namesrv.address, PACE, again=True)
+        traffic = Traffic(namesrv.address, PACE, again=True, breath_seconds=BREATH_SECONDS)
         await traffic.start()
         traffic.up.set()
         for number in range(kills):

@@ -54,11 +54,17 @@ class Traffic:
     `calls`: how often each body was given to a producer, more than once only with `again`.
     """
 
-    def __init__(self, namesrv: str, pace: float, *, again: bool) -> None:
-        """`again`: what failed is sent once more, as an application would."""
+    def __init__(
+        self, namesrv: str, pace: float, *, again: bool, breath_seconds: float = 0
+    ) -> None:
+        """`again`: what failed is sent once more, as an application would.
+
+        Each producer takes a breath after every window.
+        """
         self.namesrv = namesrv
         self.pace = pace
         self.again = again
+        self.breath_seconds = breath_seconds
         self.up = asyncio.Event()
         self.stopping = False
         self.acknowledged: dict[str, tuple[str, int, int]] = {}
@@ -88,6 +94,8 @@ class Traffic:
             body = f"{number}-{count}"
             count += 1
             self._send_one(producer, body, window)
+            if self.breath_seconds and count % WINDOW == 0:
+                await passed(self.breath_seconds)
         for _ in range(WINDOW):
             await window.acquire()
 

@@ -34,9 +34,11 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request,
 
 from minimq.lab import document_url, free_port, lab_arguments, prepare_settings
 from tests.conftest import chromium
+from tests.helpers.processes import processes_with
 
 PROJECT = Path(__file__).parents[2]
 START_SECONDS = 60.0
+REQUEST_SECONDS = 30.0
 STOP_SECONDS = 20.0
 ACTION_SECONDS = 30.0
 LOG_TAIL_CHARS = 3000
@@ -84,53 +86,39 @@ class CellError(AssertionError):
     """A cell of the notebook raised."""
 
 
-class Lab:
-    """A JupyterLab server on `root` and a browser beside it."""
+class Server:
+    """A JupyterLab server on the folder `root`, with kernels that end with it."""
 
-    def __init__(
-        self,
-        root: str | Path,
-        *,
-        dark: bool = False,
-        viewport: tuple[int, int] = (1280, 900),
-        reduced_motion: bool = False,
-    ) -> None:
+    def __init__(self, root: str | Path) -> None:
         self.root = Path(root).resolve()
-        self.dark, self.viewport, self.reduced_motion = dark, viewport, reduced_motion
-        self.outside: list[str] = []  # requests that went to another machine
-        self.failed: list[str] = []  # requests that failed
-        self.console: list[str] = []  # errors in the browser's console
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Server:
         with contextlib.ExitStack() as stack:
-            self._state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
-            self._start_server(stack)
-            self._start_browser(stack)
+            self.state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
+            self._start(stack)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    # -- the server
-
-    def _start_server(self, stack: contextlib.ExitStack) -> None:
-        self.port, self._token = free_port(), os.urandom(12).hex()
+    def _start(self, stack: contextlib.ExitStack) -> None:
+        self.port, self.token = free_port(), os.urandom(12).hex()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.mark = f"JUPYTER_TOKEN={self._token}"  # in the environment of all that it starts
+        self.mark = f"JUPYTER_TOKEN={self.token}"  # in the environment of all that it starts
         self._start_reaper(stack)
-        prepare_settings(self._state)
-        arguments = lab_arguments(self.root, self._state, port=self.port, url="/lab", browser=False)
+        prepare_settings(self.state)
+        arguments = lab_arguments(self.root, self.state, port=self.port, url="/lab", browser=False)
         own = {
-            "JUPYTER_TOKEN": self._token,
-            "JUPYTER_CONFIG_DIR": str(self._state / "config"),
-            "JUPYTER_RUNTIME_DIR": str(self._state / "runtime"),
-            "IPYTHONDIR": str(self._state / "ipython"),
+            "JUPYTER_TOKEN": self.token,
+            "JUPYTER_CONFIG_DIR": str(self.state / "config"),
+            "JUPYTER_RUNTIME_DIR": str(self.state / "runtime"),
+            "IPYTHONDIR": str(self.state / "ipython"),
         }
-        self._log = self._state / "server.log"
+        self._log = self.state / "server.log"
         log = stack.enter_context(self._log.open("wb"))
-        self.server = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *arguments, "--LabApp.expose_app_in_browser=True"],
             env={**os.environ, **own},
             stdin=subprocess.DEVNULL,
@@ -138,13 +126,13 @@ class Lab:
             stderr=log,
             start_new_session=True,
         )
-        stack.callback(self._stop_server)
+        stack.callback(self._stop)
         self._wait_served()
 
     def _start_reaper(self, stack: contextlib.ExitStack) -> None:
         reaper = stack.enter_context(
             subprocess.Popen(
-                [sys.executable, "-m", "tests.lab.reaper", self.mark, str(self._state)],
+                [sys.executable, "-m", "tests.lab.reaper", self.mark, str(self.state)],
                 cwd=PROJECT,
                 stdin=subprocess.PIPE,
                 start_new_session=True,
@@ -158,26 +146,72 @@ class Lab:
                 self.request("GET", "/api/status")
                 return
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.server.wait(0.1)
+                self.process.wait(0.1)
                 break
         log = self._log.read_text(errors="replace")[-LOG_TAIL_CHARS:]
-        raise RuntimeError(f"JupyterLab did not start (exit {self.server.poll()}):\n{log}")
+        raise RuntimeError(f"JupyterLab did not start (exit {self.process.poll()}):\n{log}")
 
-    def _stop_server(self) -> None:
-        self.server.terminate()  # the server ends its kernels first
+    def _stop(self) -> None:
+        self.process.terminate()  # the server ends its kernels first
         try:
-            self.server.wait(STOP_SECONDS)
+            self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self.server.pid, signal.SIGKILL)
-            self.server.wait()
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def request(self, method: str, path: str) -> Any:
         """Call the server's REST interface; None when it answers nothing."""
-        headers = {"Authorization": f"token {self._token}"}
+        headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(self.url + path, method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
             body = answer.read()
         return json.loads(body) if body else None
+
+    def end_kernels(self, path: str = "") -> None:
+        """Of the document `path`, or all."""
+        for session in self.request("GET", "/api/sessions"):
+            if path in ("", session["path"]):
+                self.request("DELETE", f"/api/sessions/{session['id']}")
+
+    def others(self) -> list[int]:
+        """What runs beside the server: kernels, clusters of notebooks, browsers."""
+        return [pid for pid in processes_with(self.mark) if pid != self.process.pid]
+
+
+class Lab:
+    """A browser on the notebooks of a folder, and a JupyterLab server: its own, or a given one.
+
+    A given server has the folder below its root; when the block is left, it goes on, without the
+    kernels of these notebooks.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        server: Server | None = None,
+        dark: bool = False,
+        viewport: tuple[int, int] = (1280, 900),
+        reduced_motion: bool = False,
+    ) -> None:
+        self.root = Path(root).resolve()
+        self.dark, self.viewport, self.reduced_motion = dark, viewport, reduced_motion
+        self.outside: list[str] = []  # requests that went to another machine
+        self.failed: list[str] = []  # requests that failed
+        self.console: list[str] = []  # errors in the browser's console
+        self._given = server
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Lab:
+        with contextlib.ExitStack() as stack:
+            self.server = self._given or stack.enter_context(Server(self.root))
+            stack.callback(self.server.end_kernels)
+            self._start_browser(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
     # -- the browser
 
@@ -186,7 +220,7 @@ class Lab:
         self._browser: Browser = playwright.chromium.launch(
             executable_path=chromium(),
             args=CHROMIUM_FLAGS,
-            env={**os.environ, "JUPYTER_TOKEN": self._token},
+            env={**os.environ, "JUPYTER_TOKEN": self.server.token},
         )
         stack.callback(self._browser.close)
 
@@ -203,7 +237,7 @@ class Lab:
 
     def _on_request(self, request: Request) -> None:
         address = urlsplit(request.url)
-        local = (address.hostname, address.port) == ("127.0.0.1", self.port)
+        local = (address.hostname, address.port) == ("127.0.0.1", self.server.port)
         if address.scheme not in ("data", "blob", "about") and not local:
             self.outside.append(request.url)
 
@@ -215,7 +249,8 @@ class Lab:
         page = self._context(wanted_dark).new_page()
         page.on("console", lambda line: self._on_console(line.type, line.text))
         page.on("pageerror", lambda error: self._on_console("error", str(error)))
-        page.goto(f"{self.url}{document_url(notebook)}?token={self._token}")
+        path = (self.root / notebook).relative_to(self.server.root)
+        page.goto(f"{self.server.url}{document_url(str(path))}?token={self.server.token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
         page.wait_for_function(KERNEL_IDLE)
         theme = "JupyterLab Dark" if wanted_dark else "JupyterLab Light"
@@ -278,6 +313,4 @@ class Lab:
         """Close the window and end its kernel, so that the next `open` starts from nothing."""
         path = page.evaluate(f"() => {NOTEBOOK}.context.path")
         page.context.close()
-        for session in self.request("GET", "/api/sessions"):
-            if session["path"] == path:
-                self.request("DELETE", f"/api/sessions/{session['id']}")
+        self.server.end_kernels(path)
