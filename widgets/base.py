@@ -19,6 +19,7 @@ import traitlets
 
 from widgets import assets
 from widgets.ticker import CALM_HZ, SVG_HZ, TEXT_HZ, TICKER, Hub
+from widgets.view.names import run_of
 from widgets.view.numbers import clock, duration, many
 from widgets.view.parts import Block, Parts, block, plain_text
 from widgets.view.person import Person
@@ -77,9 +78,11 @@ class View(anywidget.AnyWidget):
     paused = traitlets.Bool(False).tag(sync=True)
     slow = traitlets.Bool(False).tag(sync=True)
     width = traitlets.Int(828).tag(sync=True)
+    run = traitlets.Unicode().tag(sync=True)
+    """Whose instants it shows: a log of another cluster does not light them."""
 
     def __init__(self, cluster: Any, **traits: Any) -> None:
-        super().__init__(title=self.question, **traits)
+        super().__init__(title=self.question, run=run_of(cluster), **traits)
         self.cluster = cluster
         self.hub: Hub = TICKER.hub(cluster)
         if self.frames:

@@ -18,7 +18,7 @@ from widgets.learning.exercise import (
 from widgets.learning.exercises import find
 from widgets.learning.judging import Breach, Rule, Verdict, in_order, judge
 from widgets.view.event_words import event_words
-from widgets.view.names import label
+from widgets.view.names import Queue, label, place_name, run_of
 from widgets.view.numbers import clock, many
 from widgets.view.parts import Block, Parts, block, glyph, plain_text
 from widgets.view.rules import EVERY_RUN
@@ -193,14 +193,24 @@ class Check(Card):
 
     def _broken(self, rule: str, breach: Breach) -> dict[str, Any]:
         table = self._events(breach) if breach.events else _lines(breach)
-        return {"rule": ["Broken rule: ", ["b", rule]], "table": table, "at": self._seconds(breach)}
+        return {
+            "rule": ["Broken rule: ", ["b", rule]],
+            "table": table,
+            "points": self._points(breach),
+        }
 
-    def _seconds(self, breach: Breach) -> list[float]:
-        """When each row was, for the plots that light up."""
+    def _points(self, breach: Breach) -> list[dict[str, Any]]:
+        """Where the plots of this cluster light up for each row; events of another run nowhere."""
         start = getattr(self.cluster, "started_micros", None)
-        if start is None or any(event.service == "model" for event in breach.events):
+        recorded = (
+            {_name(event): event for event in self.cluster.events} if start is not None else {}
+        )
+        if any(recorded.get(_name(event)) != event for event in breach.events):
             return []
-        return [(event.at_micros - start) / 1e6 for event in breach.events]
+        return [
+            {"run": run_of(self.cluster), "at": (event.at_micros - start) / 1e6, **_place(event)}
+            for event in breach.events
+        ]
 
     def _events(self, breach: Breach) -> Block:
         start = getattr(self.cluster, "started_micros", None)
@@ -241,3 +251,17 @@ def _who(event: Event) -> Parts:
         return ["cluster"]
     really = "dead" if event.name == "node.exited" else "alive"
     return [glyph(name, really), who]
+
+
+def _name(event: Event) -> tuple[int, str, int]:
+    """What tells it from all others of its run."""
+    return (event.at_micros, event.process, event.seq)
+
+
+def _place(event: Event) -> dict[str, Any]:
+    """The row of the ruler and the offset that an event tells of, if it does."""
+    fields = event.fields
+    if not isinstance(fields.get("queue_offset"), int):
+        return {}
+    queue = Queue(str(fields.get("broker_name") or event.process), int(fields.get("queue_id") or 0))
+    return {"place": [place_name(str(fields.get("topic")), queue), fields["queue_offset"]]}

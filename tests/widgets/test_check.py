@@ -8,11 +8,12 @@ from minimq.cluster import SimCluster
 from tests.widgets.story import GROUP, TOPIC, FakeCluster, Script, story
 from widgets import Check
 from widgets.learning.exercise import Given, judge_answer
-from widgets.learning.exercises import EXERCISES, find
+from widgets.learning.exercises import EXERCISES, film_of_a_stale_view, find
 from widgets.learning.film import Film
-from widgets.learning.judging import SLICE_MAX, Breach, Line, cut, in_order
+from widgets.learning.judging import SLICE_MAX, Breach, Line, Rule, cut, in_order, judge
 from widgets.learning.lesson_06 import allocate
 from widgets.view.event_words import event_words
+from widgets.view.names import run_of
 from widgets.view.rules import COMMIT_NEVER_GOES_BACK, COMMIT_NEVER_PASSES, NONE_SKIPPED, ONE_OWNER
 
 PLACE = {"topic": TOPIC, "broker_name": "broker-a", "queue_id": 3}
@@ -53,7 +54,10 @@ def test_a_commit_past_an_unfinished_message_is_shown_with_its_events() -> None:
     assert table["rows"][table["marks"].index("breach")][2] == "commit a·3 → 1204"
     assert table["rows"][-1][3] == [["dim", "oldest unfinished is 1201"]]
     assert check.card["foot"] == f"{len(table['rows'])} of 5 events"
-    assert check.card["broken"][0]["at"][-1] == pytest.approx(2.1)
+    point = check.card["broken"][0]["points"][-1]
+    assert point["at"] == pytest.approx(2.1)
+    assert point["place"] == ["orders a·3", 1204]
+    assert point["run"] == run_of(check.cluster) != run_of(FakeCluster())
 
 
 def test_a_position_that_goes_back_a_skipped_message_and_two_owners_break_their_rules() -> None:
@@ -199,6 +203,20 @@ def test_a_film_can_be_seen_and_judged() -> None:
     assert film.end_micros >= film.started_micros
     check = Check(film)
     assert check.judge()
+
+
+def test_only_events_of_the_own_run_have_a_point_in_its_plots() -> None:
+    film = film_of_a_stale_view(7)
+    wrong = next(
+        who for who in ("C1", "C2", "C3") if not Check(film, "nb06.stale_view", who).passed
+    )
+    points = Check(film, "nb06.stale_view", wrong).card["broken"][0]["points"]
+    assert points
+    assert {point["run"] for point in points} == {run_of(film)}
+    strange = Check(FakeCluster(), rules=[])
+    strange.verdict = judge([Rule("no.", lambda _: Breach(list(film.events)[:2], 0))], [])
+    strange._paint()
+    assert strange.card["broken"][0]["points"] == []
 
 
 def test_a_slice_keeps_its_breaking_line() -> None:

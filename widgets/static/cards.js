@@ -1,6 +1,8 @@
 // Predict, Check, Goal and Ledger: plain HTML from one Dict.
 // What is typed or chosen stays over redraws.
-const GREETED_WITHIN_MS = 4000;
+const GREETED_WITHIN_MS = 4000,
+  SHOWN_MS = 20000,
+  LOOK_EVERY_MS = 1000;
 const KERNEL_ENDS = ['restarting', 'autorestarting', 'terminating', 'dead'];
 const GONE =
   'No word from the kernel: buttons wait until it is back. ' +
@@ -139,11 +141,34 @@ function predictCard(card, mine, send, redraw) {
 function breachTable(broken, send) {
   const table = block(broken.table, send);
   table.querySelectorAll('tbody tr').forEach((row, i) => {
-    if (broken.at[i] === undefined) return;
-    row.addEventListener('mouseenter', () => lightInstant(broken.at[i]));
-    row.addEventListener('mouseleave', () => lightInstant(null));
+    if (!broken.points[i]) return;
+    row.addEventListener('mouseenter', () => lightPoint(broken.points[i]));
+    row.addEventListener('mouseleave', () => lightPoint(null));
   });
   return table;
+}
+
+// The button that shows the breaking event in the plots; hidden while none of them reaches it.
+function showButton(broken) {
+  const point = broken.points[broken.table.marks.indexOf('breach')];
+  if (!point) return null;
+  const plots = () => [...(globalThis.mqPlots ?? [])].filter(plot => plot.mqShows(point));
+  const show = cardButton('', () => {
+    const found = plots(),
+      first = found.find(plot => plot.mqRuler()) ?? found[0];
+    lightPoint(point);
+    first?.scrollIntoView({block: 'nearest'});
+    clearTimeout(showButton.later);
+    showButton.later = setTimeout(() => lightPoint(null), SHOWN_MS);
+  });
+  show.mqLook = () => {
+    const found = plots(),
+      text = found.some(plot => plot.mqRuler()) ? 'Show on the ruler' : 'Show in the picture';
+    show.hidden = !found.length;
+    if (show.textContent !== text) show.textContent = text;
+  };
+  show.mqLook();
+  return show;
 }
 
 function checkCard(card, mine, send) {
@@ -187,6 +212,7 @@ function checkCard(card, mine, send) {
         main: card.passed === null,
         title: card.passed === null ? null : 'The same answer once more, on new inputs',
       }),
+      ...(card.broken ?? []).map(showButton).filter(Boolean),
       ...(card.hints_left
         ? [
             cardButton(
@@ -344,6 +370,10 @@ function openCard(model, el) {
   };
   model.on('change:card', draw);
   model.on('msg:custom', back);
+  const look = setInterval(
+    () => host.querySelectorAll('button').forEach(button => button.mqLook?.()),
+    LOOK_EVERY_MS,
+  );
   const theme = watchTheme(root),
     sizes = new ResizeObserver(axes),
     kernel = model.widget_manager?.kernel;
@@ -360,6 +390,7 @@ function openCard(model, el) {
     theme();
     sizes.disconnect();
     clearTimeout(timer);
+    clearInterval(look);
     kernel?.statusChanged?.disconnect(ended);
   };
 }

@@ -1,10 +1,9 @@
 // The log: newest first; hover lights the instant in every plot of the page, click enlarges it.
 const NEW_LINE_MS = 2000;
 
-function lightInstant(seconds) {
-  document
-    .querySelectorAll('.mq-plot')
-    .forEach(plot => plot.dispatchEvent(new CustomEvent('mq:light', {detail: seconds})));
+// Lights a point {run, at, place} in every plot that shows it; null takes the light away.
+function lightPoint(point) {
+  globalThis.mqPlots?.forEach(plot => plot.mqLight(point));
 }
 
 function logPart(model, host, root, send) {
@@ -21,8 +20,11 @@ function logPart(model, host, root, send) {
   let shown = {at: [], micros: []};
   // Rows are made anew under a resting mouse, so their parent listens.
   const place = event => [...body.querySelectorAll('tbody tr')].indexOf(event.target.closest('tr'));
-  body.onmousemove = event => lightInstant(shown.at[place(event)] ?? null);
-  body.onmouseleave = () => lightInstant(null);
+  body.onmousemove = event => {
+    const at = shown.at[place(event)];
+    lightPoint(at === undefined ? null : {run: model.get('run'), at});
+  };
+  body.onmouseleave = () => lightPoint(null);
   body.onclick = event => {
     const at = shown.micros[place(event)];
     if (at !== undefined) send({do: 'instant', at});

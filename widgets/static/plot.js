@@ -66,6 +66,7 @@ function plotPart(model, host, root, send) {
   host.append(place);
   let Plotly = null,
     figure = null,
+    lit = null,
     revision = 0,
     state = 0,
     width = 0,
@@ -186,6 +187,7 @@ function plotPart(model, host, root, send) {
       flags.replaceChildren(...drawFlags(flags, picture.flags ?? [], axes, root, send));
     }
     over.setAttribute('aria-label', model.get('words')?.plain ?? '');
+    if (lit) drawLight();
   };
   // Asked once, not with each picture: the kernel's answer stands behind the pictures in the queue.
   const askForFewer = () => {
@@ -264,21 +266,39 @@ function plotPart(model, host, root, send) {
   place.addEventListener('mouseleave', () => {
     tip.hidden = true;
   });
-  place.addEventListener('mq:light', event => {
-    // the log points at an instant
+  // A point {run, at, place} of the run: its instant on a clock, its offset in the row of a queue.
+  const spot = point => {
+    const run = model.get('run');
+    if (!point || !axes || (run && run !== point.run)) return null;
+    const [name, offset] = point.place ?? [],
+      row = figure.clock === false && told(model, 'picture')?.rows?.find(r => r.place === name);
+    if (figure.clock === false && !row) return null;
+    const x = axes.x.at(row ? offset - row.zero : point.at);
+    if (!(x >= axes.left && x <= axes.width - figure.right)) return null;
+    return row
+      ? [x, axes.y.at(row.y0), axes.y.at(row.y1)]
+      : [x, figure.top, figure.height - figure.bottom];
+  };
+  const drawLight = () => {
     over.querySelector('.mq-light')?.remove();
-    if (event.detail == null || !axes || figure.clock === false) return;
-    const x = axes.x.at(event.detail);
-    if (x < axes.left || x > axes.width) return;
+    const [x, top, bottom] = spot(lit) ?? [];
+    if (x === undefined) return;
     const line = svg('path', {
       class: 'mq-light',
-      d: `M${x},${figure.top}V${figure.height - figure.bottom}`,
+      d: `M${x},${top}V${bottom}`,
       stroke: 'var(--mq-ink)',
       'stroke-width': 2,
       'stroke-dasharray': '2 3',
     });
     over.append(line);
-  });
+  };
+  place.mqLight = point => {
+    lit = point;
+    drawLight();
+  };
+  place.mqShows = point => spot(point) !== null;
+  place.mqRuler = () => figure?.clock === false;
+  (globalThis.mqPlots ??= new Set()).add(place);
   plotlyLibrary()
     .then(P => {
       Plotly = P;
@@ -289,6 +309,7 @@ function plotPart(model, host, root, send) {
     });
   return () => {
     gone = true;
+    globalThis.mqPlots.delete(place);
     sizes.disconnect();
     events.forEach(([name, f]) => model.off(name, f));
     root.removeEventListener('mq:theme', respec);

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import count
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from minimq.common.mix_all import SYSTEM_TOPICS
 
@@ -14,6 +16,8 @@ NAMES_KEPT_MAX = 4096
 _NUMBERED = {"consumer": "C", "producer": "P", "namesrv": "N"}
 _NODE = re.compile(r"(consumer|producer|namesrv)-(\d+)$")
 _BROKER = re.compile(r"broker-(.+)$")
+_RUNS: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+_NUMBERS = count(1)
 
 
 class Queue(NamedTuple):
@@ -64,6 +68,16 @@ def is_lesson_topic(topic: str) -> bool:
         or _BROKER.match(topic)
         or topic.endswith("REPLY_TOPIC")
     )
+
+
+def place_name(topic: str, queue: Queue) -> str:
+    """A queue of a topic, as the rows of a ruler and the points of a check name it."""
+    return f"{topic} {queue_name(queue)}"
+
+
+def run_of(cluster: Any) -> str:
+    """A name for a run, so that what is about one does not light up in the picture of another."""
+    return _RUNS.setdefault(cluster, str(next(_NUMBERS)))
 
 
 def queue_span(queues: Iterable[Queue], everything: int = 0) -> str:

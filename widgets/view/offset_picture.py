@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from widgets.view import numbers
-from widgets.view.names import Queue, label, queue_name
+from widgets.view.names import Queue, label, place_name, queue_name
 from widgets.view.offset_scene import (
     BOTTOM,
     COLUMNS,
@@ -224,9 +224,9 @@ class OffsetPicture(OffsetScene):
                 [start - positions.broker, end - positions.broker, f"{start} to {end - 1} {state}"]
                 for start, end, state in positions.runs()[:40]
             ]
-            made.append(
-                {"name": queue_name(queue), "y0": y - ROW / 2, "y1": y + ROW / 2, "bars": bars}
-            )
+            place = place_name(str(self.model.ownership.topic), queue)
+            row = {"y0": y - ROW / 2, "y1": y + ROW / 2, "place": place, "zero": positions.broker}
+            made.append({"name": queue_name(queue), "bars": bars, **row})
         return made
 
 
