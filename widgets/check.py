@@ -202,9 +202,9 @@ class Check(Card):
     def _points(self, breach: Breach) -> list[dict[str, Any]]:
         """Where the plots of this cluster light up for each row; events of another run nowhere."""
         start = getattr(self.cluster, "started_micros", None)
-        recorded = (
-            {_name(event): event for event in self.cluster.events} if start is not None else {}
-        )
+        if start is None:
+            return []
+        recorded = {_name(event): event for event in self.cluster.events}
         if any(recorded.get(_name(event)) != event for event in breach.events):
             return []
         return [
