@@ -9,11 +9,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Generator
+import tempfile
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.lab.server import Server
 
 SKIPS_FORBIDDEN = os.environ.get("MINIMQ_CI", "") not in ("", "0")
 LONG_FACTOR = 20
@@ -131,3 +136,27 @@ def rounds(request: pytest.FixtureRequest) -> Callable[[int], int]:
     """`for _ in range(rounds(50))`: 50 in a plain run, LONG_FACTOR times as many with --long."""
     factor = LONG_FACTOR if request.config.getoption("--long") else 1
     return lambda usual: usual * factor
+
+
+@pytest.fixture(scope="session")
+def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One JupyterLab for all tests in a browser; each module has a folder of its own below it."""
+    from tests.helpers.processes import processes_with, wait_until
+    from tests.lab.server import Server
+
+    with Server(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+    wait_until(lambda: processes_with(server.mark) == [], timeout=10, what="the end of JupyterLab")
+
+
+@pytest.fixture(scope="module")
+def lab_folder(lab_server: Server) -> Iterator[Path]:
+    """Empty, below the server's root; what notebooks and browser started must end with the module.
+
+    Labs are not wider than a module: while Playwright is open, asyncio.run() fails in its thread.
+    """
+    from tests.helpers.processes import wait_until
+
+    yield Path(tempfile.mkdtemp(dir=lab_server.root))
+    ended = "the end of browser, kernels and clusters"
+    wait_until(lambda: lab_server.others() == [], timeout=10, what=ended)

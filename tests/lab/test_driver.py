@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.lab.driver import Lab
+    from tests.lab.server import Server
 
 pytestmark = [pytest.mark.live, pytest.mark.browser]
 
@@ -44,7 +45,8 @@ from tests.helpers.processes import processes_with
 from tests.lab.driver import Lab
 lab = Lab(sys.argv[1]).__enter__()
 lab.open("probe.ipynb")
-print(lab.mark, len(processes_with(lab.mark)), lab._state, flush=True)
+mark = lab.server.mark
+print(mark, len(processes_with(mark)), lab.server.state, flush=True)
 os._exit(1)
 """
 
@@ -59,18 +61,14 @@ def write(path: Path, *cells: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def probe(lab_server: Server, lab_folder: Path) -> Iterator[Lab]:
     from tests.lab.driver import Lab
 
-    folder = tmp_path_factory.mktemp("probe")
-    write(folder / "probe.ipynb", BUTTON, DOTS)
-    write(folder / "next.ipynb")
-    write(folder / "raises.ipynb", "1 / 0")
-    with Lab(folder) as running:
+    write(lab_folder / "probe.ipynb", BUTTON, DOTS)
+    write(lab_folder / "next.ipynb")
+    write(lab_folder / "raises.ipynb", "1 / 0")
+    with Lab(lab_folder, server=lab_server) as running:
         yield running
-    wait_until(
-        lambda: processes_with(running.mark) == [], timeout=5, what="the end of server and kernels"
-    )
 
 
 @pytest.fixture(scope="module")

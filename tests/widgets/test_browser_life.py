@@ -86,10 +86,11 @@ MEASURED = "() => [...mqMeasured.values()].map(texts => texts.size)"
 RULER_TEXTS_MAX = 200
 
 
-@pytest.fixture
-def page_and_lab(tmp_path: Path) -> Iterator[tuple[Any, Lab]]:
-    write_notebook(tmp_path, [SETUP, *SHOW])
-    with Lab(tmp_path, viewport=(1020, 4800)) as lab:
+@pytest.fixture(scope="module")
+def page_and_lab(lab_server, lab_folder) -> Iterator[tuple[Any, Lab]]:
+    """One page for all: the last test takes its kernel away."""
+    write_notebook(lab_folder, [SETUP, *SHOW])
+    with Lab(lab_folder, server=lab_server, viewport=(1020, 4800)) as lab:
         page = lab.open("views.ipynb")
         lab.run_all(page)
         page.wait_for_function(
@@ -97,39 +98,6 @@ def page_and_lab(tmp_path: Path) -> Iterator[tuple[Any, Lab]]:
             " && document.querySelectorAll('.mq-plot .mq-marks text').length > 30"
         )
         yield page, lab
-
-
-def test_a_view_whose_kernel_is_gone_is_veiled_and_its_buttons_wait(page_and_lab) -> None:
-    page, lab = page_and_lab
-    lab.execute(page, "TICKER = widgets.ticker.TICKER; TICKER.wake()")
-    page.wait_for_function(f"() => document.querySelectorAll('.minimq').length === {len(VIEWS)}")
-    page.evaluate(f"() => {NOTEBOOK}.sessionContext.session.kernel.restart()")
-    page.wait_for_function(
-        f"() => document.querySelectorAll('.minimq[data-state=gone]').length === {len(VIEWS)}"
-    )
-    said = page.locator(".minimq .mq-say").all_inner_texts()
-    assert all("No word from the kernel for 4 s" in text for text in said)
-    assert page.locator(".minimq .mq-badge.mq-inverse").all_inner_texts() == ["NOT CONNECTED"] * 6
-    veils = page.locator(".minimq .mq-body").evaluate_all(
-        "bodies => bodies.map(b => Number(getComputedStyle(b).opacity))"
-    )
-    assert veils == [0.3] * len(VIEWS)
-    left = page.locator(".minimq .mq-body").evaluate_all(
-        "bodies => bodies.flatMap(b => [...b.querySelectorAll('button,input,select')])"
-        ".filter(b => !b.disabled).map(b => b.textContent || b.tagName)"
-    )
-    assert left == []
-    page.get_by_role("button", name="How to restart").first.click()
-    assert "Restart Kernel" in page.locator(".minimq .mq-say").first.inner_text()
-
-
-def test_nothing_is_painted_for_a_page_that_is_busy_until_it_answers(page_and_lab) -> None:
-    page, lab = page_and_lab
-    lab.execute(page, PAINTED + "await again()")
-    page.evaluate(BUSY, BUSY_MS)
-    longest = lab.execute(page, "await again()\nprint(longest())")
-    paints_on = (BEHIND_SECONDS + BEAT_SECONDS) * 1000
-    assert float(longest) * 1000 > (BUSY_MS - paints_on) / 2
 
 
 @pytest.mark.slow
@@ -165,3 +133,36 @@ def test_the_page_does_not_grow_while_events_come(page_and_lab) -> None:
     grown = used() - before
     assert grown < GROWTH_MAX
     assert page.evaluate("() => document.querySelectorAll('*').length") < 1.5 * nodes
+
+
+def test_nothing_is_painted_for_a_page_that_is_busy_until_it_answers(page_and_lab) -> None:
+    page, lab = page_and_lab
+    lab.execute(page, PAINTED + "await again()")
+    page.evaluate(BUSY, BUSY_MS)
+    longest = lab.execute(page, "await again()\nprint(longest())")
+    paints_on = (BEHIND_SECONDS + BEAT_SECONDS) * 1000
+    assert float(longest) * 1000 > (BUSY_MS - paints_on) / 2
+
+
+def test_a_view_whose_kernel_is_gone_is_veiled_and_its_buttons_wait(page_and_lab) -> None:
+    page, lab = page_and_lab
+    lab.execute(page, "TICKER = widgets.ticker.TICKER; TICKER.wake()")
+    page.wait_for_function(f"() => document.querySelectorAll('.minimq').length === {len(VIEWS)}")
+    page.evaluate(f"() => {NOTEBOOK}.sessionContext.session.kernel.restart()")
+    page.wait_for_function(
+        f"() => document.querySelectorAll('.minimq[data-state=gone]').length === {len(VIEWS)}"
+    )
+    said = page.locator(".minimq .mq-say").all_inner_texts()
+    assert all("No word from the kernel for 4 s" in text for text in said)
+    assert page.locator(".minimq .mq-badge.mq-inverse").all_inner_texts() == ["NOT CONNECTED"] * 6
+    veils = page.locator(".minimq .mq-body").evaluate_all(
+        "bodies => bodies.map(b => Number(getComputedStyle(b).opacity))"
+    )
+    assert veils == [0.3] * len(VIEWS)
+    left = page.locator(".minimq .mq-body").evaluate_all(
+        "bodies => bodies.flatMap(b => [...b.querySelectorAll('button,input,select')])"
+        ".filter(b => !b.disabled).map(b => b.textContent || b.tagName)"
+    )
+    assert left == []
+    page.get_by_role("button", name="How to restart").first.click()
+    assert "Restart Kernel" in page.locator(".minimq .mq-say").first.inner_text()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from tests.lab.driver import Lab
+    from tests.lab.server import Server
 
 pytestmark = [pytest.mark.live, pytest.mark.browser]
 
@@ -56,19 +57,27 @@ COLLISIONS = """() => [...document.querySelectorAll('.mq-axis svg')].flatMap((pi
   return out; })"""
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def opened(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Page]]:
+@pytest.fixture(scope="module")
+def lab(lab_server: Server, lab_folder: Path) -> Iterator[Lab]:
     from tests.lab.driver import Lab
 
-    folder = tmp_path_factory.mktemp("cards")
     cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "cards.ipynb")
-    with Lab(folder, dark=request.param == "dark", viewport=(1020, 4200)) as lab:
-        page = lab.open("cards.ipynb")
-        page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-        yield lab, page
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    nbformat.write(notebook, lab_folder / "cards.ipynb")
+    with Lab(lab_folder, server=lab_server, viewport=(1020, 4200)) as lab:
+        yield lab
         assert lab.outside == []
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def opened(request: Any, lab: Lab) -> Iterator[tuple[Lab, Page]]:
+    """The cards of a new kernel, and a ledger in which nothing was said yet."""
+    (lab.root / "minimq-ledger.json").unlink(missing_ok=True)
+    page = lab.open("cards.ipynb", dark=request.param == "dark")
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    yield lab, page
+    lab.end(page)
 
 
 def card(page: Page, words: str) -> Locator:
