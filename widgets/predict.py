@@ -12,6 +12,7 @@ from typing import Any
 from minimq.telemetry.event import Event
 from widgets.calls import run_aside
 from widgets.cards import PRESENCE, Card
+from widgets.learning.classmates import ClassAnswers, class_answers, dots
 from widgets.learning.judging import in_order
 from widgets.learning.ledger_file import (
     LEDGER_FILE,
@@ -70,6 +71,8 @@ class Predict(Card):
         self.skippable = not class_mode() if skippable is None else skippable
         self.entry: Entry | None = None
         self.was: Any = None
+        self.others: ClassAnswers | None = None
+        """Read when the own run is over: nobody sees them before the own answer."""
         self.skipped = self.finished_run = self.listened = False
         self.error = ""
         self._from = 0
@@ -287,7 +290,12 @@ class Predict(Card):
         kind = "predict.right" if entry.right else "predict.wrong"
         text = say(kind, said=said, was=was)
         more = {"stage": "after", "saw": entry.saw, "say": text, "why": self.why}
-        return {**made, **more, "axis": self._axis(entry, said, was)}
+        axis = self._axis(entry, said, was)
+        if self.others is None:
+            self.others = class_answers(entry, self.ledger.path, self.answers)
+        if self.others is not None:
+            axis["others"] = dots(self.others, self.answers, entry.said, self.was)
+        return {**made, **more, "axis": axis}
 
     def _axis(self, entry: Entry, said: str, was: str) -> dict[str, Any]:
         """Where the two diamonds stand: on an axis of numbers, or on the row of choices."""

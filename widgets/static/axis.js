@@ -1,5 +1,30 @@
-// The axis of a prediction: open diamond "you said", filled diamond "it was", an arrow between.
+// The axis of a prediction: open diamond "you said", filled diamond "it was", an arrow between;
+// below it the others of a class as dots.
 const AXIS = {pad: 9, mark: 11, arrow: 34, base: 46, tick: 62, row: 20};
+const DOT = {r: 3, pitch: 8, high: 8};
+
+// Answers nearer than a dot stand under each other; `per` of them are one dot.
+function stackDots(at, X) {
+  const stacks = [];
+  for (const x of at.map(X)) {
+    const last = stacks.at(-1);
+    if (last && x - last.x < DOT.pitch) last.count++;
+    else stacks.push({x, count: 1});
+  }
+  const per = Math.max(1, Math.ceil(Math.max(...stacks.map(s => s.count)) / DOT.high));
+  return {per, stacks: stacks.map(s => ({x: s.x, dots: Math.ceil(s.count / per)}))};
+}
+
+function othersCaption(others, per) {
+  const note = !others.at.length ? '' : per > 1 ? `, a dot for up to ${per}` : ', one dot each',
+    tail = others.tail ? `: ${others.tail}` : '';
+  return html(
+    'div',
+    {class: 'mq-dim mq-others'},
+    html('div', {}, `${others.head}${note}${tail}.`),
+    ...(others.trouble ? [html('div', {}, others.trouble)] : []),
+  );
+}
 
 function niceTicks(top, room, whole) {
   const asked = top / Math.max(2, Math.floor(room / 150)),
@@ -62,8 +87,9 @@ function drawAxis(host, axis) {
     measure = host;
   const numeric = axis.kind === 'number',
     count = axis.texts?.length ?? 0;
-  const low = numeric ? Math.min(0, axis.said, axis.was) : 0,
-    high = numeric ? Math.max(axis.said, axis.was) : 0;
+  const others = axis.others?.at ?? [],
+    low = numeric ? Math.min(0, axis.said, axis.was, ...others) : 0,
+    high = numeric ? Math.max(axis.said, axis.was, ...others) : 0;
   const wide = Math.max(1e-9, (high - low) * 1.15 || 1),
     ticks = numeric ? niceTicks(wide, room, axis.whole) : [];
   const span = numeric ? Math.max(ticks.at(-1), (high - low) * 1.15) || 1 : 1;
@@ -87,11 +113,12 @@ function drawAxis(host, axis) {
             ],
           ],
         };
-  const down = labels.rows === 1 ? 0 : 2 * AXIS.row,
+  const {per, stacks} = others.length ? stackDots(others, X) : {per: 1, stacks: []},
+    down = labels.rows === 1 ? 0 : 2 * AXIS.row,
     y = v => v + down,
     picture = svg('svg', {
       width,
-      height: AXIS.tick + down + 10,
+      height: y(AXIS.tick) + 10 + DOT.pitch * Math.max(0, ...stacks.map(s => s.dots)),
       'aria-hidden': 'true',
       style: 'display:block;max-width:100%',
     });
@@ -165,5 +192,10 @@ function drawAxis(host, axis) {
       });
     picture.append(axisText(x, level, item.text, {size: item.size, bold: true, halo: true}));
   });
-  host.replaceChildren(picture);
+  for (const {x, dots} of stacks)
+    for (let n = 0; n < dots; n++) {
+      const cy = y(AXIS.tick) + 8 + DOT.r + n * DOT.pitch;
+      picture.append(svg('circle', {class: 'mq-other', cx: x, cy, r: DOT.r, fill: 'var(--mq-nb)'}));
+    }
+  host.replaceChildren(picture, ...(axis.others ? [othersCaption(axis.others, per)] : []));
 }
