@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 from minimq.client.blocking_channel import BlockingChannel
@@ -92,6 +93,7 @@ class DefaultMQProducer(_Face):
     def _setup(self, inner: AioProducer) -> None:
         super().__init__(inner)
         self._channels: dict[str, list[BlockingChannel]] = {}
+        self._ended = False
         self._ids: MessageClientIDSetter | None = None
         self._outbox: deque[tuple[Any, ...]] = deque()
 
@@ -105,9 +107,14 @@ class DefaultMQProducer(_Face):
 
     def shutdown(self) -> None:
         super().shutdown()
-        for channels in self._channels.values():
-            while channels:
-                channels.pop().close()
+        self._ended = True
+        self._close_channels()
+
+    def _close_channels(self) -> None:
+        for channels in list(self._channels.values()):
+            with suppress(IndexError):  # another thread was quicker
+                while True:
+                    channels.pop().close()
 
     # -- synchronous -----------------------------------------------------------------------------
 
@@ -192,6 +199,8 @@ class DefaultMQProducer(_Face):
             channels.append(channel)
         else:
             channel.close()
+        if self._ended:  # while this thread waited for its answer
+            self._close_channels()
 
     def _create_uniq_ids(self, number: int) -> Sequence[str]:
         """Called by many threads at once."""

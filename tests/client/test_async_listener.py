@@ -1,4 +1,4 @@
-"""A listener that is a coroutine function runs on the client's loop, as often at once as allowed."""
+"""A listener that is a coroutine function runs on the loop, as often at once as allowed."""
 
 from __future__ import annotations
 

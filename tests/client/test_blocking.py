@@ -164,3 +164,14 @@ def test_a_callback_that_raises_holds_up_no_later_asynchronous_send() -> None:
         producer.send_async([], callback)
         assert both.wait(5)
     assert all(isinstance(error, MessageIllegalError) for error in answers)
+
+
+def test_a_send_that_outlives_its_producer_leaves_no_socket_open() -> None:
+    """A listener's thread may be waiting for an answer when the main thread shuts down."""
+    producer = minimq.DefaultMQProducer("shop", namesrv_addr="127.0.0.1:1")
+    address = Server("answer", "answer").address
+    with producer:
+        channel = producer._borrow(address, 1_000)
+    producer._give_back(channel)
+    with pytest.raises(RemotingSendRequestError):
+        channel.call(RemotingCommand.create_request(34), 1_000)
