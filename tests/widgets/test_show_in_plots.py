@@ -49,6 +49,11 @@ def test_the_breaking_event_lights_up_in_the_plots_that_reach_it(page: Page) -> 
     mine.get_by_role("button", name="Show on the ruler").click()
     assert owners.count() == 1, "its instant in the strip of owners"
     assert polls.count() == 0, "the window of the long poll begins later"
+    strip = owners.bounding_box()
+    enlarger = page.get_by_text("ENLARGED", exact=True).bounding_box()
+    assert strip is not None
+    assert enlarger is not None
+    assert strip["y"] + strip["height"] < enlarger["y"], "the enlarger has an axis of its own"
     box = ruler.bounding_box()
     assert box is not None
     assert box["height"] < 40, "its offset in the row of its queue, on the ruler"

@@ -277,7 +277,7 @@ function plotPart(model, host, root, send) {
     if (!(x >= axes.left && x <= axes.width - figure.right)) return null;
     return row
       ? [x, axes.y.at(row.y0), axes.y.at(row.y1)]
-      : [x, figure.top, figure.height - figure.bottom];
+      : [x, figure.top, figure.lit ?? figure.height - figure.bottom];
   };
   const drawLight = () => {
     over.querySelector('.mq-light')?.remove();

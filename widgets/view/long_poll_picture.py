@@ -108,6 +108,7 @@ class LongPollPicture(LongPollDots):
             "data": data,
             "layout": layout,
             "height": round(TOP + inner + BOTTOM),
+            "lit": TOP + top,  # the axis below is of another time
             **sides,
         }, slots
 

@@ -108,7 +108,8 @@ class RebalancePicture(RebalanceWords):
                     data.append(bar_trace(label(node), state, axis))
         height = TOP + inner + BOTTOM
         sides = {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
-        return {"data": data, "layout": layout, "height": round(height), **sides}, slots
+        made = {"data": data, "layout": layout, "height": round(height), **sides}
+        return made | {"lit": TOP + main}, slots  # the enlarger's axis is of another time
 
     def layout(self, now: int) -> dict[str, Any]:
         start, end = time_window(self.seconds(now))
