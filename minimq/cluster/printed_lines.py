@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import redirect_stdout
 from functools import wraps
 from typing import Any
 
+from minimq.common.executor import is_coroutine_function
 from minimq.telemetry import catalog
 from minimq.telemetry.recorder import Recorder
 
@@ -42,10 +44,32 @@ def with_printed_lines(listener: Callable[..., Any], recorder: Recorder) -> Call
 
     @wraps(listener)
     def call(*args: Any) -> Any:
-        usual, sys.stdout = sys.stdout, lines
-        try:
+        with redirect_stdout(lines):
             return listener(*args)
-        finally:
-            sys.stdout = usual
 
-    return call
+    @wraps(listener)
+    async def call_and_wait(*args: Any) -> Any:
+        return await _Steps(listener(*args), lines)
+
+    return call_and_wait if is_coroutine_function(listener) else call
+
+
+class _Steps:
+    """Awaits a coroutine that has its own stdout from one wait to the next."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], lines: PrintedLines) -> None:
+        self._coroutine = coroutine
+        self._lines = lines
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        step, value = self._coroutine.send, None
+        while True:
+            try:
+                with redirect_stdout(self._lines):
+                    waits_for = step(value)
+            except StopIteration as end:
+                return end.value
+            try:
+                step, value = self._coroutine.send, (yield waits_for)
+            except BaseException as raised:
+                step, value = self._coroutine.throw, raised

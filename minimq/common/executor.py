@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutinefunction
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -180,6 +180,13 @@ class LoopExecutor:
         if not self._closed:
             done(result, error)
             self._take()
+
+
+def is_coroutine_function(function: Callable[..., Any]) -> bool:
+    """True for `async def`, for a method that is one, and for an object called like one."""
+    return iscoroutinefunction(function) or iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004
+    )
 
 
 class TaskExecutor:

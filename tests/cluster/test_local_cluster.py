@@ -26,6 +26,17 @@ def on_messages(messages, context):
     return ConsumeConcurrentlyStatus.CONSUME_SUCCESS
 
 
+async def waiting(messages, context):
+    import asyncio
+
+    from minimq.aio import ConsumeConcurrentlyStatus
+
+    print("begins")
+    await asyncio.sleep(0.01)
+    context.report(messages[0].keys)
+    return ConsumeConcurrentlyStatus.CONSUME_SUCCESS
+
+
 def raising(messages, context):
     raise ValueError("this listener is broken")
 
@@ -66,6 +77,15 @@ def test_a_function_without_a_module_travels_with_its_globals(small):
     small.wait_until(lambda: small.reports(consumer), timeout=10)
     assert small.reports(consumer)[0] == [3, 1]
     assert cell["seen"] == []  # globals are copies
+
+
+def test_a_listener_may_be_a_coroutine_function(small):
+    small.create_topic("orders", queues=1)
+    consumer = small.add_consumer("orders", listener=waiting)
+    small.add_producer("orders").send("orders", "x", keys="K-1")
+    small.wait_until(lambda: small.reports(consumer), timeout=10)
+    assert small.reports(consumer) == ["K-1"]
+    assert small.events.named("consumer.listener.printed")[0].fields == {"text": "begins"}
 
 
 def test_events_come_in_one_order_with_a_position(small):

@@ -82,6 +82,36 @@ def test_a_listener_is_copied_and_reports(sim):
     assert sim.reports(consumer) == [["K-1"]]
 
 
+async def waiting(messages, context):
+    import asyncio
+
+    from minimq.aio import ConsumeConcurrentlyStatus
+
+    print("begins")
+    try:
+        async with asyncio.timeout(30):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        print("ends")
+    context.report(messages[0].keys)
+    return ConsumeConcurrentlyStatus.CONSUME_SUCCESS
+
+
+def test_what_a_coroutine_function_waits_for_is_virtual_too(sim):
+    consumer = sim.add_consumer("orders", group="billing", listener=waiting)
+    sim.add_producer("orders")
+    sim.send("orders", "x", keys="K-1")
+    before = sim.seconds
+    sim.run_until(lambda: sim.reports(consumer))
+    assert sim.reports(consumer) == ["K-1"]
+    assert 30 <= sim.seconds - before < 31
+    printed = sim.events.named("consumer.listener.printed")
+    assert [(event.process, event.fields["text"]) for event in printed] == [
+        ("consumer-1", "begins"),
+        ("consumer-1", "ends"),
+    ]
+
+
 def test_print_in_a_notebook_listener_becomes_an_event(sim, capsys):
     cell = {"__name__": "__main__"}
     exec("def listener(messages, context):\n    print('seen', len(messages), sep='=')\n", cell)

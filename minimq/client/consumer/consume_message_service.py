@@ -14,11 +14,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from minimq.client.consumer.consume_result import directly_result, return_type
-from minimq.client.consumer.listener import ConsumeReturnType, is_coroutine_function
+from minimq.client.consumer.listener import ConsumeReturnType
 from minimq.client.consumer.process_queue import ProcessQueue
 from minimq.client.guarded_tasks import GuardedTasks
 from minimq.client.hook import ConsumeMessageContext, call_hooks
-from minimq.common.executor import Executor, TaskExecutor
+from minimq.common.executor import Executor, TaskExecutor, is_coroutine_function
 from minimq.common.message import MessageExt
 from minimq.common.message_const import MessageConst
 from minimq.common.message_queue import MessageQueue

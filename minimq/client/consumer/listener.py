@@ -13,7 +13,6 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
-from inspect import iscoroutinefunction
 from typing import Any
 
 from minimq.common.message import MessageExt
@@ -87,13 +86,6 @@ def _plain(value: Any) -> Any:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError):
         return repr(value)
-
-
-def is_coroutine_function(listener: Callable[..., Any]) -> bool:
-    """True for `async def`, for a method that is one, and for an object called like one."""
-    return iscoroutinefunction(listener) or iscoroutinefunction(
-        getattr(listener, "__call__", None)  # noqa: B004
-    )
 
 
 ConcurrentAnswer = ConsumeConcurrentlyStatus | None
