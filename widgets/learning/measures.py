@@ -31,7 +31,7 @@ class _Reader:
         """Details flow while somebody listens; a recorded run has them or not."""
         listening = getattr(self.cluster, "listening", None)
         if listening is not None:
-            listening(True)
+            listening(True, frames=False)
 
     def read(self) -> None:
         fresh, self._position = self.cluster.events.since(self._position)
