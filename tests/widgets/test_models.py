@@ -160,6 +160,20 @@ def test_short_polling_is_what_the_broker_says_and_no_guess_from_durations() -> 
     }
 
 
+def test_pulls_are_counted_anew_when_the_way_of_polling_changes() -> None:
+    """Else the last minute mixes both, and the cost of neither is seen."""
+    model, script = LongPollModel("orders"), Script()
+    for number in range(100):
+        hold(script, 1.0 + number / 10, number, "timeout", 0.1, polling="short")
+    for number in range(3):
+        hold(script, 20.0 + 2 * number, 200 + number, "timeout", 2.0)
+    for event in script.done():
+        model.apply(event)
+    assert model.pulls_per_minute(START + 26_000_000) == 30
+    model.apply(Script().at(26).emit("cluster", "cluster.pace", factor=5).done()[0])
+    assert model.pulls_per_minute(START + 27_000_000) == 0
+
+
 def test_a_wake_up_is_the_time_from_stored_to_pulled() -> None:
     model, script = LongPollModel(), Script()
     hold(script, 2.0, 2, "arrival", 0.43)

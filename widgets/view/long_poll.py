@@ -61,6 +61,7 @@ class LongPollModel:
         self.pulls: deque[int] = deque(maxlen=PENDING_MAX)
         self.deaths: deque[tuple[int, str, str]] = deque(maxlen=32)
         self.first_micros: int | None = None
+        self._polling = ""
         self._clients: dict[str, str] = {}
         self._stored: dict[tuple[Queue, int], int] = {}
         self._last_end: dict[Queue, tuple[int, str, int]] = {}
@@ -73,6 +74,7 @@ class LongPollModel:
             "store.message.appended": self._appended,
             "consumer.pull.failed": self._failed,
             "node.exited": self._exited,
+            "cluster.pace": self._count_anew,
             "cluster.reset": self._reset,
         }
 
@@ -95,7 +97,8 @@ class LongPollModel:
         return waits[min(len(waits) - 1, int(share * len(waits)))]
 
     def pulls_per_minute(self, now: int) -> float:
-        """Pulls of one queue in a minute, over the last minute or as long as there are pulls."""
+        """Pulls of one queue in a minute: over the last minute, or since the way of polling or
+        the pace is as it is now."""
         if not self.pulls or not self.queues or self.first_micros is None:
             return 0.0
         span = max(1_000_000, min(60_000_000, now - self.first_micros))
@@ -118,6 +121,9 @@ class LongPollModel:
         queue = self._queue(event, event.process)
         if queue is None:
             return
+        if self._polling != event.fields["polling"]:
+            self._polling = str(event.fields["polling"])
+            self._count_anew(event)
         self._count_pull(event)
         holds = self.holds.setdefault(queue, deque(maxlen=HOLDS_PER_QUEUE_MAX))
         fields = event.fields
@@ -184,6 +190,10 @@ class LongPollModel:
     def _count_pull(self, event: Event) -> None:
         self.first_micros = self.first_micros or event.at_micros
         self.pulls.append(event.at_micros)
+
+    def _count_anew(self, event: Event) -> None:
+        self.pulls.clear()
+        self.first_micros = None
 
     def _failed(self, event: Event) -> None:
         queue = self._queue(event)
