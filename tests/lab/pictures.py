@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,13 +75,20 @@ def shoot(page: Page, number: int, file: Path) -> None:
     def told_at() -> str:
         return str(view().eval_on_selector(".mq-say", "say => say.textContent"))
 
+    def badges() -> str:
+        return str(view().eval_on_selector(".mq-badges", "badges => badges.textContent"))
+
+    def wait(condition: Callable[[], bool], otherwise: str) -> None:
+        for _ in range(LOOKS_MAX):
+            if condition():
+                return
+            page.wait_for_timeout(LOOK_MILLIS)
+        raise AssertionError(otherwise)
+
+    wait(lambda: "LIVE" in badges(), "the view is not live")
     before = told_at()
     page.wait_for_timeout(SETTLE_MILLIS)
-    for _ in range(LOOKS_MAX):
-        if told_at() != before:
-            break
-        page.wait_for_timeout(LOOK_MILLIS)
-    assert told_at() != before, f"the view stands still: {before}"
+    wait(lambda: told_at() != before, f"the view stands still: {before}")
     page.wait_for_timeout(SETTLE_MILLIS)
     handle = view()
     file.parent.mkdir(parents=True, exist_ok=True)
