@@ -23,7 +23,7 @@ from minimq.common.file_system import DiskFileSystem
 from minimq.common.host import Host, system_host
 from minimq.remoting.transport import TcpTransport
 from minimq.telemetry import catalog
-from minimq.telemetry.recorder import pack_batch
+from minimq.telemetry.batch import pack_batch
 
 FLUSH_SECONDS = 0.01
 """How long an event waits for company before its batch leaves."""
@@ -136,7 +136,8 @@ class SupervisorChannel(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
             self._loop.call_later(FLUSH_SECONDS, self._flush)
             return
-        self._transport.write(encode_frame(pack_batch(*self._recorder.drain())))
+        batch = pack_batch(self._recorder.process, *self._recorder.drain())
+        self._transport.write(encode_frame(batch))
 
 
 def watch_lag(loop: asyncio.AbstractEventLoop, host: Host) -> None:

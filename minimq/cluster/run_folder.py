@@ -9,7 +9,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from io import TextIOWrapper
+from io import BufferedWriter
 from pathlib import Path
 
 PREFIX = "minimq-run-"
@@ -38,11 +38,11 @@ class RunFolder:
     def node_folder(self, name: str) -> Path:
         return self.path / "nodes" / name
 
-    def write(self, lines: list[str]) -> None:
+    def write(self, lines: list[bytes]) -> None:
         """One event per line: a JSON array of at_micros, process, seq, service, name, fields."""
         if self._bytes_written > RUN_FILE_BYTES_MAX or not lines:
             return
-        text = "\n".join(lines) + "\n"
+        text = b"\n".join(lines) + b"\n"
         self._bytes_written += len(text)
         try:
             self._run_file.write(text)
@@ -63,8 +63,8 @@ class RunFolder:
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
-    def _open_run_file(self) -> TextIOWrapper:
-        return (self.path / RUN_FILE).open("w", encoding="utf-8")
+    def _open_run_file(self) -> BufferedWriter:
+        return (self.path / RUN_FILE).open("wb")
 
 
 def remove_stale_folders(parent: Path) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 from minimq.cluster.channel import Message
 from minimq.cluster.director import Director
-from minimq.cluster.event_merge import order_of
 from minimq.cluster.listener import ListenerLoadError, load
 from minimq.cluster.node import Role
 from minimq.cluster.node_main import NodeMain
@@ -26,7 +25,7 @@ from minimq.common.executor import LoopExecutor
 from minimq.common.file_system import MemoryFileSystem
 from minimq.common.host import Host, Identity
 from minimq.remoting.transport import MemoryNetwork, MemoryTransport
-from minimq.telemetry.event import Event, EventType
+from minimq.telemetry.event import Event, EventType, order_of
 from minimq.telemetry.recorder import Recorder, to_event
 
 FIRST_PID = 1_000

