@@ -134,6 +134,11 @@ class CommitLogFlusher:
         self._closed = True
         self._answer(self._log.files.max_offset, False)
 
+    def kill(self) -> None:
+        """Nobody is answered any more."""
+        self._closed = True
+        self._waiting.clear()
+
     def _may_flush_here(self) -> bool:
         return (
             self._lone.trusted

@@ -195,6 +195,8 @@ class DefaultMessageStore(StoreWriter):
         """End at once and flush nothing: what a SIGKILL leaves, for the simulation."""
         for service in self._services:
             service.kill()
+        if self.state is StoreState.RUNNING:
+            self.flusher.kill()
         self._close()
 
     def _close(self) -> None:

@@ -247,6 +247,24 @@ def test_a_flush_of_the_loop_that_fails_is_told(tmp_path, monkeypatch):
     run_virtual(main())
 
 
+def test_a_store_killed_before_the_loop_flushes_flushes_no_more(tmp_path):
+    async def main():
+        store, places = seen_disk_store(tmp_path)
+        for _ in range(ALONE_MIN):
+            await store.put_message(message()).pending
+        result = store.put_message(message())
+        raised: list[Any] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: raised.append(context))
+        store.kill()
+        await asyncio.sleep(0.1)
+        assert not raised
+        assert not result.pending.done()
+        assert places == ["beside"] * ALONE_MIN
+
+    run_virtual(main())
+
+
 def test_a_slow_flush_sends_the_next_ones_to_the_thread():
     lone = LoneSends()
 
