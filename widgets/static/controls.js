@@ -1,6 +1,7 @@
 // Cards, dials and the line of Python. Cards are made once per process and changed in place.
 const PACE_STOPS = [1, 5, 20, 60],
-  CALLED_MS = 300;
+  CALLED_MS = 300,
+  CLICKED_MS = 1500;
 const toLog = (value, max) => (1000 * Math.log(1 + value)) / Math.log(1 + max);
 const fromLog = (position, max) => Math.exp((position / 1000) * Math.log(1 + max)) - 1;
 const threeFigures = v =>
@@ -68,6 +69,11 @@ function verbButton(b, send) {
   node.addEventListener('click', () => {
     node.disabled = true;
     send({do: 'verb', verb: b.verb, args: b.args});
+    // A picture of the running call replaces this button; of a short call there may be none.
+    setTimeout(() => {
+      if (node.mqWas === undefined) node.disabled = false;
+      else node.mqWas = false;
+    }, CLICKED_MS);
   });
   return node;
 }
