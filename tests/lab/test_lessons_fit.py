@@ -1,10 +1,12 @@
-"""Every view and card of a lesson that has run: words stay inside and apart, in all four looks.
+"""Each lesson runs in JupyterLab with a learner in it: the light turns on, all words can be read.
 
-Light and dark, 860 px of content and a projector's 1280. MINIMQ_SHOTS=FOLDER keeps the pictures.
+Every view and card in four looks: light and dark, 860 px of content and a projector's 1280.
+MINIMQ_SHOTS=FOLDER keeps the pictures.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.driver import NOTEBOOK
+from tests.lab.learner import ANSWERS, TOLD, ledger_of, sit_down
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -34,6 +37,12 @@ TICKER.wake = lambda: None
 TICKER.stop()
 """
 """From now on a view is painted only when its width changes."""
+NOBODY_IS_THERE = "import os; os.environ['MINIMQ_HEADLESS'] = '1'"
+"""Predictions are skipped, so that a lesson runs to its end."""
+SETTLE_ROUNDS = 3
+"""A view tells its new width within a frame, or once what it said before is answered; the kernel
+has then drawn it anew before it runs what comes later."""
+TWO_FRAMES = "() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))"
 ALL_THERE = f"""() => {{
   let wanted = 0;
   for (const cell of {NOTEBOOK}.content.model.sharedModel.cells)
@@ -83,34 +92,55 @@ FAULTS = """(root) => {
   return [...new Set(out)]; }"""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def nobody_is_there() -> Iterator[None]:
-    """Predictions are skipped, so that each lesson runs to its end."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MINIMQ_HEADLESS", "1")
-        yield
+class Ran:
+    """A lesson that ran from top to bottom, and the page that shows it."""
+
+    def __init__(self, lab: Lab, number: str) -> None:
+        self.lab, self.number = lab, number
+        (notebook,) = lab.root.glob(f"{number}*.ipynb")
+        (lab.root / "minimq-ledger.json").unlink(missing_ok=True)
+        sit_down(notebook, number)
+        self.page = lab.open(notebook.name)
+        self.page.set_viewport_size({"width": PROJECTOR, "height": HEIGHT})
+        if number not in ANSWERS:
+            lab.execute(self.page, NOBODY_IS_THERE)
+        lab.run_all(self.page, timeout=RUN_SECONDS)
 
 
-@pytest.mark.parametrize("number", LESSONS)
-def test_words_stay_inside_and_apart(lab: Lab, number: str) -> None:
-    (notebook,) = lab.root.glob(f"{number}*.ipynb")
-    page = lab.open(notebook.name)
-    page.set_viewport_size({"width": PROJECTOR, "height": HEIGHT})
-    lab.run_all(page, timeout=RUN_SECONDS)
-    lab.execute(page, STAND_STILL)
+@pytest.fixture(scope="module", params=LESSONS)
+def lesson(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Ran]:
+    ran = Ran(lab, request.param)
+    yield ran
+    lab.end(ran.page)
+
+
+def test_who_answers_and_solves_turns_the_light_on(lesson: Ran) -> None:
+    checks, goals = json.loads(lesson.lab.execute(lesson.page, TOLD))
+    assert goals == [True] * (lesson.number != "playground")
+    if lesson.number in ANSWERS:
+        last = {title: (passed, sentence) for title, passed, sentence in checks}
+        assert [title for title, (passed, _) in last.items() if not passed] == []
+        assert len(last) >= 2
+        answers = ANSWERS[lesson.number]
+        assert ledger_of(lesson.lab.root) == {key: right for key, (_, right) in answers.items()}
+
+
+def test_words_stay_inside_and_apart(lesson: Ran) -> None:
+    lab, page = lesson.lab, lesson.page
     page.add_style_tag(content=VIEWS_ALONE)
     page.set_viewport_size({"width": PROJECTOR, "height": HIGH})
     page.evaluate(f"() => {NOTEBOOK}.content.scrollToItem(0)")
     page.wait_for_function(ALL_THERE, timeout=DRAWN_SECONDS * 1000)
+    page.wait_for_function(DRAWN, timeout=DRAWN_SECONDS * 1000)  # each once, while all still paint
+    lab.execute(page, STAND_STILL)
     found = {}
     for theme in ("light", "dark"):
         wear(page, theme)
-        margin = resize(page, PROJECTOR)
+        margin = resize(lab, page, PROJECTOR)
         for width in (PROJECTOR, CONTENT + PADDING + margin):
-            resize(page, width)
-            faults = faults_of(page, f"{number}_{theme}_{width}")
+            resize(lab, page, width)
+            faults = faults_of(page, f"{lesson.number}_{theme}_{width}")
             found |= {f"{theme}, {width}: {view}": words for view, words in faults.items()}
-    lab.end(page)
     assert found == {}
 
 
@@ -120,11 +150,15 @@ def wear(page: Page, theme: str) -> None:
     page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
 
 
-def resize(page: Page, width: int) -> int:
+def resize(lab: Lab, page: Page, width: int) -> int:
     """Make the window so wide; what it needs beside the views comes back."""
     page.set_viewport_size({"width": width, "height": HIGH})
     page.wait_for_function(DRAWN, timeout=DRAWN_SECONDS * 1000)
-    page.wait_for_timeout(900)  # the kernel draws the flat pictures anew for this width
+    for _ in range(SETTLE_ROUNDS):
+        page.evaluate(TWO_FRAMES)
+        lab.execute(page, "pass")
+    page.evaluate(TWO_FRAMES)
+    page.wait_for_function(DRAWN, timeout=DRAWN_SECONDS * 1000)
     return width - int(page.evaluate(WIDTH_OF_A_VIEW))
 
 

@@ -1,7 +1,7 @@
 """Every notebook runs from top to bottom, without a browser, and leaves no process behind.
 
-Where the slow tests take part, three lessons run twice elsewhere: with a learner in them
-(test_lessons_solved) and in a browser (tests/lab/test_lessons_fit). A third time shows no more.
+Where the slow tests take part, the lessons but the first run elsewhere: from top to bottom, with a
+learner in them, in JupyterLab (tests/lab/test_lessons_fit). A second time shows no more.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RUN_SECONDS = 180
 END_SECONDS = 5.0
 NOBODY_LOOKS = "import widgets.ticker; widgets.ticker.IDLE_TICKS_MAX = 1"
 """As when no view was on screen for 30 s: what a lesson measures must not end with the pictures."""
-RUN_ELSEWHERE = ("06", "07", "09")
+RUN_ELSEWHERE = ("01", "04", "06", "07", "09")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -40,6 +40,7 @@ def tenth():
 async def storm(frames):
     for _ in range(frames):
         tenth()
+        tenth()
         for view in views:
             view.refresh()
         await asyncio.sleep(0.05)
@@ -70,9 +71,9 @@ def longest():
 """
 BUSY_MS = 8000
 BUSY = "ms => { const until = performance.now() + ms; while (performance.now() < until); }"
-FRAMES = 400
+WARM_FRAMES, FRAMES = 100, 160
 TRUE_MINUTES = int(os.environ.get("MINIMQ_PAGE_MINUTES", "0"))
-GROWTH_MAX = 4_000_000
+GROWTH_MAX = 2_000_000
 """Bytes of the page after so many frames of six views: a small part of what the frames carried."""
 # How many texts each canvas has measured: Chromium keeps them outside of the JS heap.
 COUNT_MEASURED = """() => {
@@ -92,6 +93,7 @@ def page_and_lab(lab_server, lab_folder) -> Iterator[tuple[Any, Lab]]:
     write_notebook(lab_folder, [SETUP, *SHOW])
     with Lab(lab_folder, server=lab_server, viewport=(1020, 4800)) as lab:
         page = lab.open("views.ipynb")
+        page.evaluate(COUNT_MEASURED)
         lab.run_all(page)
         page.wait_for_function(
             f"() => document.querySelectorAll('.minimq[data-state=live]').length === {len(VIEWS)}"
@@ -117,21 +119,27 @@ def test_the_page_does_not_grow_while_events_come(page_and_lab) -> None:
         files = [Path(f"/proc/{p['id']}/statm") for p in processes if p["type"] == "renderer"]
         return sum(int(file.read_text().split()[1]) for file in files) * 4096 / 1e6
 
+    def least_used() -> int:
+        """Of three instants of the story: what is told just now takes more or less room."""
+        found = []
+        for _ in range(3):
+            lab.execute(page, "await storm(10)")
+            found.append(used())
+        return min(found)
+
     lab.execute(page, STORM)
-    page.evaluate(COUNT_MEASURED)
-    lab.execute(page, "await storm(200)")
+    lab.execute(page, f"await storm({WARM_FRAMES})")
     nodes = page.evaluate("() => document.querySelectorAll('*').length")
-    before = used()
+    before = least_used()
     lab.execute(page, f"await storm({FRAMES})")
     for number in range(TRUE_MINUTES):
         lab.execute(page, "await minute()")
         grown_mb = (used() - before) / 1e6
         print(f"minute {number + 1}: {grown_mb:+.2f} MB, {resident_mb():.0f} MB in all", flush=True)
     measured = page.evaluate(MEASURED)
-    page.evaluate("() => mqMeasured.clear()")
+    page.evaluate("() => mqMeasured.clear()")  # so that it holds no canvas
     assert max(measured) == RULER_TEXTS_MAX, "one was full, and then another took its place"
-    grown = used() - before
-    assert grown < GROWTH_MAX
+    assert least_used() - before < GROWTH_MAX
     assert page.evaluate("() => document.querySelectorAll('*').length") < 1.5 * nodes
 
 

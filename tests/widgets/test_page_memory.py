@@ -26,7 +26,7 @@ VIEWS = (
 )  # fmt: skip
 INSTANTS = [6.0 + n * 0.6 for n in range(16)]
 """Of the story: two rebalances and a killed consumer happen between them."""
-WARM_ROUNDS, ROUNDS = 2, 4
+WARM_ROUNDS, ROUNDS = 2, 2
 PICTURES = ROUNDS * len(INSTANTS)
 LOG = "Timing"
 """Of the classes in which Chromium keeps the last 200 frames that took long."""

@@ -1,23 +1,15 @@
-"""Lessons 06, 07, 09 with a learner in them: predictions answered, exercises solved, lights on."""
+"""A learner in a lesson: predictions answered, exercises first left as they are, then solved."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import pytest
-from nbclient import NotebookClient
 
-from tests.helpers.sources import ROOT
 from widgets.learning.exercise import Given, solution_text
 from widgets.learning.exercises import find
-
-CELL_SECONDS = 60
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(180)]
 
 # what a learner answers; the wrong ones are in the ledger as wrong
 ANSWERS: dict[str, dict[str, tuple[Any, bool]]] = {
@@ -59,7 +51,8 @@ def note(kind, made):
         first(self, *args, **more)
         made(self)
     kind.__init__ = init
-note(Predict, lambda card: card.answer(ANSWERS[card.key][0], "sure"))
+if ANSWERS:
+    note(Predict, lambda card: card.answer(ANSWERS[card.key][0], "sure"))
 note(Check, CHECKS.append)
 note(Goal, GOALS.append)
 """
@@ -70,29 +63,23 @@ print(json.dumps([[[c.title, c.passed, c.sentence] for c in CHECKS if c.verdict]
 """
 
 
-@pytest.mark.parametrize("number", ANSWERS)
-def test_who_answers_and_solves_turns_the_light_on(number: str, tmp_path: Path) -> None:
-    folder = tmp_path / "lessons"
-    shutil.copytree(ROOT / "notebooks", folder)
-    (path,) = folder.glob(f"{number}_*.ipynb")
+def sit_down(path: Path, number: str) -> None:
+    """Change this copy of lesson `number`: a learner is there, and what they reach is noted."""
     content = nbformat.read(path, as_version=4)
+    answers = ANSWERS.get(number, {})
+    cells = [nbformat.v4.new_code_cell(ANSWERING.format(answers=answers))]
     for cell in content.cells:
-        if cell.cell_type == "code":
-            cell.source = solved(cell.source)
-    made = nbformat.v4.new_code_cell
-    content.cells.insert(0, made(ANSWERING.format(answers=ANSWERS[number])))
-    content.cells.append(made(TOLD))
-    NotebookClient(
-        content, timeout=CELL_SECONDS, resources={"metadata": {"path": str(folder)}}
-    ).execute(env={**os.environ})
-    checks, goals = json.loads(content.cells[-1].outputs[0].text)
-    assert [check for check in checks if not check[1]] == []
-    assert len(checks) >= 2
-    assert goals == [True]
-    ledger = json.loads((folder / "minimq-ledger.json").read_text())["entries"]
-    assert {entry["key"]: entry["right"] for entry in ledger} == {
-        key: right for key, (_, right) in ANSWERS[number].items()
-    }
+        cells.append(cell)
+        if answers and cell.cell_type == "code" and solved(cell.source) != cell.source:
+            cells.append(nbformat.v4.new_code_cell(solved(cell.source)))
+    content.cells = cells
+    nbformat.write(content, path)
+
+
+def ledger_of(folder: Path) -> dict[str, bool]:
+    """Key of a prediction → was it right?"""
+    entries = json.loads((folder / "minimq-ledger.json").read_text())["entries"]
+    return {entry["key"]: entry["right"] for entry in entries}
 
 
 def solved(source: str) -> str:
