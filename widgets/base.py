@@ -260,6 +260,8 @@ class View(anywidget.AnyWidget):
                 self.set_trait(content["trait"], content["value"])
             case "source":
                 self.source = source_text(self.source_of, self.java)
+            case "state":
+                self.send_state()
             case "alive":
                 getattr(self.cluster, "heartbeat", _nothing)()
             case "go_on":

@@ -56,6 +56,9 @@ class Card(anywidget.AnyWidget):
             PRESENCE.seen = True
             self.send({"hello": True})
             return
+        if content.get("do") == "state":
+            self.send_state()
+            return
         try:
             self.handle(content)
         except Exception as error:  # a click has no cell that could show it

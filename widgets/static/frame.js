@@ -61,10 +61,31 @@ function wear(pane, kind) {
 
 // parts: [{make: (model, host, root, send) => cleanup, wide?: bool, below?: bool}]; what stands
 // below follows the sentence, so that picture and sentence fit a projector together.
+// anywidget gives a model two seconds to load. One that took longer, in a page that was busy, is
+// drawn all the same, but hears nothing any more: it is given its messages back, and what it missed.
+function hearAgain(model) {
+  let real = null;
+  const find = found => (real = found);
+  model.on('change:mq_found', find);
+  model.set('mq_found', Math.random());
+  model.off('change:mq_found', find);
+  if (!real) return;
+  real.unset('mq_found', {silent: true});
+  delete real._buffered_state_diff?.mq_found;
+  const hear = Object.getPrototypeOf(Object.getPrototypeOf(real))._handle_comm_msg,
+    nothing = {content: {data: {method: 'nothing'}}};
+  Promise.resolve(real._handle_comm_msg(nothing)).catch(() => {
+    real._handle_comm_msg = message => hear.call(real, message);
+    real.comm?.on_msg(real._handle_comm_msg);
+    model.send({do: 'state'});
+  });
+}
+
 function openView(model, el, parts, {bare = false, even = false} = {}) {
   const root = html('div', {class: 'minimq', 'data-lm-suppress-shortcuts': 'true'}),
     send = message => model.send(message),
     cleanups = [];
+  hearAgain(model);
   // A message, not save_changes(): JupyterLab holds traits back while an awaiting cell runs.
   // What was sent belongs to the model: a view shown by two cells has one kernel side.
   const sent = (model.mqSent ??= {});
