@@ -1,8 +1,4 @@
-"""Every notebook runs from top to bottom, without a browser, and leaves no process behind.
-
-Where the slow tests take part, the lessons but the first run elsewhere: from top to bottom, with a
-learner in them, in JupyterLab (tests/lab/test_lessons_fit). A second time shows no more.
-"""
+"""Every notebook runs from top to bottom, without a browser, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -15,7 +11,6 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.conftest import slow_wanted
 from tests.helpers.processes import processes_with, wait_until
 from tests.helpers.sources import Notebook, notebooks
 
@@ -24,15 +19,9 @@ RUN_SECONDS = 180
 END_SECONDS = 5.0
 NOBODY_LOOKS = "import widgets.ticker; widgets.ticker.IDLE_TICKS_MAX = 1"
 """As when no view was on screen for 30 s: what a lesson measures must not end with the pictures."""
-RUN_ELSEWHERE = ("01", "04", "06", "07", "09")
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    slow = slow_wanted(metafunc.config)
-    here = [n for n in notebooks() if not (slow and n.path.stem.startswith(RUN_ELSEWHERE))]
-    metafunc.parametrize("notebook", here, ids=lambda notebook: notebook.path.stem)
-
-
+@pytest.mark.parametrize("notebook", notebooks(), ids=lambda notebook: notebook.path.stem)
 @pytest.mark.live
 @pytest.mark.timeout(RUN_SECONDS)
 def test_it_runs_from_top_to_bottom(notebook: Notebook, tmp_path: Path) -> None:

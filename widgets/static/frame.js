@@ -59,10 +59,8 @@ function wear(pane, kind) {
   });
 }
 
-// parts: [{make: (model, host, root, send) => cleanup, wide?: bool, below?: bool}]; what stands
-// below follows the sentence, so that picture and sentence fit a projector together.
 // anywidget gives a model two seconds to load. One that took longer, in a page that was busy, is
-// drawn all the same, but hears nothing any more: it is given its messages back, and what it missed.
+// drawn all the same, but hears nothing more: it gets its messages back, and what it missed.
 function hearAgain(model) {
   let real = null;
   const find = found => (real = found);
@@ -81,6 +79,8 @@ function hearAgain(model) {
   });
 }
 
+// parts: [{make: (model, host, root, send) => cleanup, wide?: bool, below?: bool}]; what stands
+// below follows the sentence, so that picture and sentence fit a projector together.
 function openView(model, el, parts, {bare = false, even = false} = {}) {
   const root = html('div', {class: 'minimq', 'data-lm-suppress-shortcuts': 'true'}),
     send = message => model.send(message),
