@@ -36,6 +36,7 @@ OPEN = """async ({esm, told}) => {
   const heard = new Map(), now = {};
   const model = {
     get: name => now[name],
+    set: () => {},
     on: (name, f) => heard.set(name, [...(heard.get(name) ?? []), f]),
     off: () => {}, send: () => {} };
   const read = ([kind, value]) => kind === 'json' ? value
