@@ -85,6 +85,7 @@ def shoot(page: Page, number: int, file: Path) -> None:
             page.wait_for_timeout(LOOK_MILLIS)
         raise AssertionError(otherwise)
 
+    view().scroll_into_view_if_needed()
     wait(lambda: "LIVE" in badges(), "the view is not live")
     before = told_at()
     page.wait_for_timeout(SETTLE_MILLIS)

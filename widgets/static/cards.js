@@ -295,7 +295,7 @@ function openCard(model, el) {
     heard = html('div', {class: 'mq-heard', role: 'status', 'aria-live': 'polite'});
   root.append(host, heard);
   el.append(root);
-  hearAgain(model);
+  hearAgain(wholeModel(model));
   const mine = {},
     makers = {predict: predictCard, check: checkCard, ledger: ledgerCard, goal: goalCard};
   let timer = 0,

@@ -59,23 +59,28 @@ function wear(pane, kind) {
   });
 }
 
-// anywidget gives a model two seconds to load. One that took longer, in a page that was busy, is
-// drawn all the same, but hears nothing more: it gets its messages back, and what it missed.
-function hearAgain(model) {
-  let real = null;
-  const find = found => (real = found);
+// The model itself: anywidget hands a stand-in of its own to each view.
+function wholeModel(model) {
+  let whole = null;
+  const find = found => (whole = found);
   model.on('change:mq_found', find);
   model.set('mq_found', Math.random());
   model.off('change:mq_found', find);
-  if (!real) return;
-  real.unset('mq_found', {silent: true});
-  delete real._buffered_state_diff?.mq_found;
-  const hear = Object.getPrototypeOf(Object.getPrototypeOf(real))._handle_comm_msg,
+  whole?.unset('mq_found', {silent: true});
+  delete whole?._buffered_state_diff?.mq_found;
+  return whole ?? model;
+}
+
+// anywidget gives a model two seconds to load. One that took longer, in a page that was busy, is
+// drawn all the same, but hears nothing more: it gets its messages back, and what it missed.
+function hearAgain(whole) {
+  const hear = Object.getPrototypeOf(Object.getPrototypeOf(whole))?._handle_comm_msg,
     nothing = {content: {data: {method: 'nothing'}}};
-  Promise.resolve(real._handle_comm_msg(nothing)).catch(() => {
-    real._handle_comm_msg = message => hear.call(real, message);
-    real.comm?.on_msg(real._handle_comm_msg);
-    model.send({do: 'state'});
+  if (!hear) return;
+  Promise.resolve(whole._handle_comm_msg(nothing)).catch(() => {
+    whole._handle_comm_msg = message => hear.call(whole, message);
+    whole.comm?.on_msg(whole._handle_comm_msg);
+    whole.send({do: 'state'});
   });
 }
 
@@ -84,11 +89,12 @@ function hearAgain(model) {
 function openView(model, el, parts, {bare = false, even = false} = {}) {
   const root = html('div', {class: 'minimq', 'data-lm-suppress-shortcuts': 'true'}),
     send = message => model.send(message),
+    whole = wholeModel(model),
     cleanups = [];
-  hearAgain(model);
+  hearAgain(whole);
   // A message, not save_changes(): JupyterLab holds traits back while an awaiting cell runs.
   // What was sent belongs to the model: a view shown by two cells has one kernel side.
-  const sent = (model.mqSent ??= {});
+  const sent = (model.mqSent = whole.mqSent ??= {});
   const tellKernel = (trait, value) => {
     if (sent[trait] !== value) {
       sent[trait] = value;
@@ -275,10 +281,10 @@ function openView(model, el, parts, {bare = false, even = false} = {}) {
   const tell = () => {
     const visible = shown.screen && !document.hidden;
     if (visible) lastBeat = performance.now();
-    model.mqVisible ??= new Set();
-    if (visible) model.mqVisible.add(root);
-    else model.mqVisible.delete(root);
-    const any = model.mqVisible.size > 0;
+    whole.mqVisible ??= new Set();
+    if (visible) whole.mqVisible.add(root);
+    else whole.mqVisible.delete(root);
+    const any = whole.mqVisible.size > 0;
     tellKernel('visible', any);
   };
   const screen = new IntersectionObserver(
