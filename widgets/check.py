@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from minimq.telemetry.event import Event
+from minimq.telemetry.event import Event, order_of
 from widgets.cards import Card
 from widgets.learning.exercise import (
     Exercise,
@@ -204,8 +204,8 @@ class Check(Card):
         start = getattr(self.cluster, "started_micros", None)
         if start is None:
             return []
-        recorded = {_name(event): event for event in self.cluster.events}
-        if any(recorded.get(_name(event)) != event for event in breach.events):
+        recorded = {order_of(event): event for event in self.cluster.events}
+        if any(recorded.get(order_of(event)) != event for event in breach.events):
             return []
         return [
             {"run": run_of(self.cluster), "at": (event.at_micros - start) / 1e6, **_place(event)}
@@ -251,11 +251,6 @@ def _who(event: Event) -> Parts:
         return ["cluster"]
     really = "dead" if event.name == "node.exited" else "alive"
     return [glyph(name, really), who]
-
-
-def _name(event: Event) -> tuple[int, str, int]:
-    """What tells it from all others of its run."""
-    return (event.at_micros, event.process, event.seq)
 
 
 def _place(event: Event) -> dict[str, Any]:

@@ -9,7 +9,6 @@ Differs: RocketMQ leaves this to an operator.
 from __future__ import annotations
 
 import heapq
-import json
 import os
 import selectors
 import signal
@@ -40,7 +39,7 @@ from minimq.cluster.run_folder import RunFolder
 from minimq.cluster.spawn import ClusterProcess, start_process
 from minimq.errors import RemoteCommandError
 from minimq.telemetry import catalog
-from minimq.telemetry.event import Event, EventType
+from minimq.telemetry.event import EventType, to_line
 from minimq.telemetry.recorder import Recorder, to_event
 
 SIGNALS = {
@@ -196,7 +195,7 @@ class Supervisor:
         if self._recorder.pending():
             raws, _ = self._recorder.drain()
             self._window.add(
-                "cluster", [(raw[0], _to_line(to_event("cluster", raw))) for raw in raws]
+                "cluster", [(raw[0], to_line(to_event("cluster", raw))) for raw in raws]
             )
 
     def _pass_on_events(self, everything: bool = False) -> None:
@@ -325,10 +324,6 @@ class Supervisor:
 
     def now_micros(self) -> int:
         return time.monotonic_ns() // 1_000
-
-
-def _to_line(event: Event) -> bytes:
-    return json.dumps(event, separators=(",", ":")).encode()
 
 
 def read_pss_kib(pid: int | None) -> int | None:

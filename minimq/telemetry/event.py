@@ -5,6 +5,7 @@ An event is born as a plain tuple in a ring (`telemetry.recorder`); `Event` is w
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 Scalar = str | int | float | bool | None
@@ -15,7 +16,7 @@ RawEvent = tuple[Any, ...]
 
 
 class EventType(NamedTuple):
-    """One entry of the catalogue. `number` is its place there, and its name on the channel."""
+    """One entry of the catalogue. `number` is its place there."""
 
     number: int
     name: str
@@ -40,4 +41,10 @@ class Event(NamedTuple):
 
 
 def order_of(event: Event) -> tuple[int, str, int]:
+    """Its place in its run; no other event has the same."""
     return event.at_micros, event.process, event.seq
+
+
+def to_line(event: Event) -> bytes:
+    """`[at, process, seq, service, name, {fields}]` as one line of JSON, whatever is in it."""
+    return json.dumps(event, separators=(",", ":"), default=str).encode()
